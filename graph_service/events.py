@@ -1,0 +1,119 @@
+"""What can happen to a dataset. The log is a sequence of these; all else is derived from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "DatasetCreated",
+    "DatasetUpdated",
+    "Event",
+    "LabelsAdded",
+    "LabelsRemoved",
+    "Method",
+    "Propagation",
+    "SamplesAdded",
+    "SamplesRemoved",
+    "Trust",
+]
+
+
+class Trust(IntEnum):
+    """How far a label is to be believed."""
+
+    VERIFIED = 1
+    """A person looked: clamped during propagation (the paper's set l)."""
+    GIVEN = 2
+    """Came with the data and may be wrong: the initial Y of the paper's set u."""
+
+
+class Method(IntEnum):
+    """Which graph labels spread over."""
+
+    PAPER = 1
+    """The directed neighbour graph, as printed."""
+    SYMMETRIZED = 2
+    """max(W, Wᵀ)."""
+
+
+@dataclass(frozen=True)
+class Propagation:
+    """How labels spread (the paper's equations 2 and 3).
+
+    Defaults: the symmetrised graph and a soft temperature beat the printed form and T = 0.01 on
+    general-purpose features; the paper's own values stay available.
+    """
+
+    method: Method = Method.SYMMETRIZED
+    temperature: float = 0.1
+    steps: int = 20
+
+
+@dataclass(frozen=True)
+class DatasetCreated:
+    """The first event of every log."""
+
+    name: str
+    dimension: int
+    encoder_digest: str
+    classes: tuple[str, ...]
+    neighbours: int
+    propagation: Propagation
+
+
+@dataclass(frozen=True)
+class DatasetUpdated:
+    """The propagation settings from here on, and classes put after the present ones."""
+
+    propagation: Propagation
+    new_classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SamplesAdded:
+    """Samples that are new, or that get a new vector and content hash (their labels stay).
+
+    Attributes:
+        ids: distinct sample ids, n of them.
+        vectors: float16 (n, dimension), rows of unit length up to rounding.
+        content_hashes: n SHA-256 digests of 32 bytes, each possibly empty.
+    """
+
+    ids: tuple[str, ...]
+    vectors: npt.NDArray[np.float16]
+    content_hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class SamplesRemoved:
+    """Samples that leave, their labels with them."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LabelsAdded:
+    """Labels stated; each replaces the one of the same annotator on the same sample.
+
+    The four columns have one length; `classes` are class indices.
+    """
+
+    sample_ids: tuple[str, ...]
+    annotators: tuple[str, ...]
+    classes: tuple[int, ...]
+    trusts: tuple[Trust, ...]
+
+
+@dataclass(frozen=True)
+class LabelsRemoved:
+    """Labels taken back; the two columns have one length."""
+
+    sample_ids: tuple[str, ...]
+    annotators: tuple[str, ...]
+
+
+Event = DatasetCreated | DatasetUpdated | SamplesAdded | SamplesRemoved | LabelsAdded | LabelsRemoved
