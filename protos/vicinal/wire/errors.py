@@ -4,15 +4,18 @@ One class for each gRPC status code in use; the `reason` names the exact cause a
 service's `ErrorReason` enum without its prefix. This module knows nothing of gRPC, so that engines can
 raise what they mean and leave the wire to `vicinal.wire.status`.
 
-    ServiceError
-    ├── InvalidArgument      the request is wrong and will always be
-    ├── NotFound             it names something that is not there
-    ├── AlreadyExists        it would make something that is there
-    ├── FailedPrecondition   it is right, but not in the present state
-    ├── Aborted              the state moved on; start the sequence again
-    ├── ResourceExhausted    too much at once; come back later
-    ├── Unavailable          the service cannot answer now; repeat
-    └── DataLoss             the truth is damaged; a person must look
+    VicinalError
+    └── ServiceError
+        ├── InvalidArgument      the request is wrong and will always be
+        ├── NotFound             it names something that is not there
+        ├── AlreadyExists        it would make something that is there
+        ├── FailedPrecondition   it is right, but not in the present state
+        ├── Aborted              the state moved on; start the sequence again
+        ├── ResourceExhausted    too much at once; come back later
+        ├── Unavailable          the service cannot answer now; repeat
+        └── DataLoss             the truth is damaged; a person must look
+
+Callers see the same classes: `vicinal_client` exports them, and adds those for calls that got no answer.
 """
 
 from __future__ import annotations
@@ -27,10 +30,15 @@ __all__ = [
     "ResourceExhausted",
     "ServiceError",
     "Unavailable",
+    "VicinalError",
 ]
 
 
-class ServiceError(Exception):
+class VicinalError(Exception):
+    """Anything that goes wrong between a caller and the services."""
+
+
+class ServiceError(VicinalError):
     """A refusal with a documented reason.
 
     Attributes:
