@@ -45,6 +45,7 @@ def drift(fresh: Path) -> list[Path]:
 
 
 def main() -> int:
+    """Write the stubs, or with --check say which are stale; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,0 +1,1 @@
+"""Version 1: vectors and labels to beliefs, suggestions and flags."""

@@ -66,7 +66,9 @@ class Tensor(_message.Message):
     """
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Length of each axis, outermost first. At most 2 axes; none is negative."""
+        """Length of each axis, outermost first. 1 or 2 axes, each
+        0 to 2³¹ − 1.
+        """
 
     def __init__(
         self,
