@@ -161,6 +161,7 @@ async def serve(
     *,
     on_start: Callable[[], Awaitable[None]],
     on_stop: Callable[[], Awaitable[None]],
+    on_drain: Callable[[], None] | None = None,
 ) -> None:
     """Run `server` until SIGTERM or SIGINT; a second signal ends the process at once.
 
@@ -171,6 +172,8 @@ async def serve(
         server: not started yet.
         on_start: warms up, opens the log and so on. What it raises ends `serve` after the clean-up.
         on_stop: releases what `on_start` took; called in every case, also when `on_start` failed.
+        on_drain: called when the stop begins, before the calls under way are waited for: the moment for
+            long streams to be told to come back later.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -193,6 +196,8 @@ async def serve(
             await stopping.wait()
         logger.info("stopping: calls under way have %g s to finish", server.options.grace)
     finally:
+        if on_drain is not None:
+            on_drain()
         await server.stop()
         await on_stop()
     logger.info("stopped")
