@@ -81,13 +81,16 @@ def test_a_new_field_breaks_nothing(protos):
 
 @pytest.mark.parametrize("branch", [None, "main", "topic"])
 def test_a_removed_field_is_refused(protos, branch):
-    """In the working tree, as a commit on main, and as a commit on a branch off main."""
+    """In the working tree, in the last change on main, and in any commit of a branch off main."""
     if branch == "topic":
         git(protos, "switch", "--quiet", "--create", branch)
     edit(protos, FIELD, "")
     if branch:
         commit(protos)
         (protos.parent / "unrelated").touch()
+        commit(protos)
+    if branch == "topic":
+        edit(protos, "syntax", "// Later.\nsyntax")
         commit(protos)
     status, output = breaking(protos)
     assert status != 0
