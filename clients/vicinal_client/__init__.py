@@ -1,0 +1,96 @@
+"""The Python SDK of vicinal: label a handful of images; the neighbourhood does the rest.
+
+`EmbedClient` turns images into vectors; `GraphClient` keeps vectors and labels and tells what follows from
+them. `AsyncEmbedClient` and `AsyncGraphClient` are the same for asyncio. Everything public is here.
+"""
+
+from vicinal_client._async._embed import AsyncEmbedClient
+from vicinal_client._async._graph import AsyncGraphClient
+from vicinal_client._embed_types import Embedded, Embeddings, EmbedLimits, ImageError, Model, Timing
+from vicinal_client._exceptions import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    ConnectionFailed,
+    DataLoss,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    ServiceError,
+    TransportError,
+    Unavailable,
+    VicinalError,
+)
+from vicinal_client._graph_types import (
+    Beliefs,
+    Classification,
+    Dataset,
+    Evidence,
+    Flag,
+    Flags,
+    GraphLimits,
+    Label,
+    LabelKey,
+    Method,
+    Propagation,
+    Strategy,
+    Suggestion,
+    Suggestions,
+    Trust,
+)
+from vicinal_client._progress import Progress
+from vicinal_client._retry import RetryPolicy
+from vicinal_client._sync._embed import EmbedClient
+from vicinal_client._sync._graph import GraphClient
+
+__all__ = [
+    "Aborted",
+    "AlreadyExists",
+    "AsyncEmbedClient",
+    "AsyncGraphClient",
+    "Beliefs",
+    "Cancelled",
+    "Classification",
+    "ConnectionFailed",
+    "DataLoss",
+    "Dataset",
+    "DeadlineExceeded",
+    "EmbedClient",
+    "EmbedLimits",
+    "Embedded",
+    "Embeddings",
+    "Evidence",
+    "FailedPrecondition",
+    "Flag",
+    "Flags",
+    "GraphClient",
+    "GraphLimits",
+    "ImageError",
+    "InvalidArgument",
+    "Label",
+    "LabelKey",
+    "Method",
+    "Model",
+    "NotFound",
+    "Progress",
+    "Propagation",
+    "ResourceExhausted",
+    "RetryPolicy",
+    "ServiceError",
+    "Strategy",
+    "Suggestion",
+    "Suggestions",
+    "Timing",
+    "TransportError",
+    "Trust",
+    "Unavailable",
+    "VicinalError",
+]
+
+# Tracebacks and documentation name what callers import. (The classes of `vicinal.wire.errors` keep theirs:
+# services raise them too.)
+for _name in __all__:
+    if globals()[_name].__module__.startswith("vicinal_client."):
+        globals()[_name].__module__ = "vicinal_client"

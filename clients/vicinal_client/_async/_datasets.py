@@ -1,0 +1,162 @@
+"""The calls about datasets as such."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import grpc
+from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
+
+from vicinal_client import _graph_wire as wire
+from vicinal_client._async._connection import AsyncConnection
+from vicinal_client._bulk import new_request_id
+from vicinal_client._graph_types import Dataset, GraphLimits, Method
+from vicinal_client._retry import RetryPolicy
+from vicinal_client._revisions import Revisions
+
+__all__ = ["AsyncDatasetCalls"]
+
+
+class AsyncDatasetCalls(AsyncConnection):
+    """Create, describe, change and delete datasets."""
+
+    _service: ClassVar[str] = "vicinal.graph.v1.GraphService"
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        timeout: float = 30.0,
+        credentials: grpc.ChannelCredentials | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        super().__init__(target, timeout=timeout, credentials=credentials, retry=retry)
+        self._stub = graph_pb2_grpc.GraphServiceStub(self._channel)
+        self._revisions = Revisions()
+        self._limits: GraphLimits | None = None
+
+    async def create_dataset(
+        self,
+        name: str,
+        *,
+        dimension: int,
+        classes: Sequence[str],
+        encoder_digest: str = "",
+        neighbours: int | None = None,
+        method: Method | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> Dataset:
+        """Create an empty dataset. What is None takes the service's default.
+
+        Args:
+            name: letters, digits, '.', '_' and '-', 1 to 128, beginning with a letter or digit.
+            dimension: length of every vector, 1 to `GraphLimits.max_dimension`.
+            classes: 2 to `GraphLimits.max_classes` distinct names, in the order of the class index.
+            encoder_digest: `Model.encoder_digest` of the encoder whose vectors it holds; empty binds none.
+            neighbours: k of the paper's eq. 2, 1 to `GraphLimits.max_neighbours`; it cannot be changed later.
+            method: which graph labels spread over.
+            temperature: T of eq. 2, 0.001 to 10.
+            steps: t of eq. 3, 1 to 1,000.
+            request_id: names this write, so that a repeat of it happens once; empty makes one up.
+            timeout: seconds for the call; None takes the client's.
+
+        Raises:
+            AlreadyExists: DATASET_EXISTS.
+            InvalidArgument: the field is out of its range or malformed.
+        """
+        request = graph_pb2.CreateDatasetRequest(
+            name=name,
+            request_id=new_request_id(request_id),
+            dimension=dimension,
+            encoder_digest=encoder_digest,
+            classes=classes,
+            neighbours=neighbours,
+            propagation=wire.settings(method, temperature, steps),
+        )
+        response = await self._call(self._stub.CreateDataset, request, timeout)
+        self._revisions.forget(name)
+        self._revisions.saw(name, response.dataset.revision)
+        return wire.dataset(response.dataset)
+
+    async def get_dataset(self, dataset: str, *, timeout: float | None = None) -> Dataset:
+        """Return the dataset as it stands.
+
+        Raises:
+            NotFound: UNKNOWN_DATASET.
+        """
+        response = await self._describe(dataset, timeout)
+        return wire.dataset(response.dataset)
+
+    async def list_datasets(self, *, timeout: float | None = None) -> tuple[Dataset, ...]:
+        """Return every dataset as it stands, ordered by name."""
+        response = await self._call(self._stub.ListDatasets, graph_pb2.ListDatasetsRequest(), timeout)
+        return tuple(wire.dataset(message) for message in response.datasets)
+
+    async def update_dataset(
+        self,
+        dataset: str,
+        *,
+        method: Method | None = None,
+        temperature: float | None = None,
+        steps: int | None = None,
+        new_classes: Sequence[str] = (),
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> int:
+        """Change how labels spread, or append classes; what is None stays. Return the write's revision.
+
+        Args:
+            dataset: its name.
+            method: as in `create_dataset`.
+            temperature: as in `create_dataset`.
+            steps: as in `create_dataset`.
+            new_classes: names to put after the present classes.
+            request_id: as in `create_dataset`.
+            timeout: seconds for the call; None takes the client's.
+
+        Raises:
+            NotFound: UNKNOWN_DATASET.
+            InvalidArgument: the field is out of its range or malformed.
+        """
+        request = graph_pb2.UpdateDatasetRequest(
+            dataset=dataset,
+            request_id=new_request_id(request_id),
+            propagation=wire.settings(method, temperature, steps),
+            new_classes=new_classes,
+        )
+        response = await self._call(self._stub.UpdateDataset, request, timeout)
+        return self._revisions.saw(dataset, response.revision)
+
+    async def delete_dataset(self, dataset: str, *, timeout: float | None = None) -> None:
+        """Delete the dataset with all that it holds. It cannot be undone.
+
+        It carries no request id: a repeat after a broken connection may find it gone already and raise
+        NotFound.
+
+        Raises:
+            NotFound: UNKNOWN_DATASET.
+        """
+        request = graph_pb2.DeleteDatasetRequest(dataset=dataset)
+        await self._call(self._stub.DeleteDataset, request, timeout)
+        self._revisions.forget(dataset)
+
+    async def limits(self, dataset: str, *, timeout: float | None = None) -> GraphLimits:
+        """Return the limits in force, which the service tells beside any of its datasets.
+
+        They are asked for once and then remembered for the life of the client.
+
+        Raises:
+            NotFound: UNKNOWN_DATASET.
+        """
+        if self._limits is None:
+            response = await self._describe(dataset, timeout)
+            self._limits = wire.limits(response.limits)
+        return self._limits
+
+    async def _describe(self, dataset: str, timeout: float | None) -> graph_pb2.GetDatasetResponse:
+        request = graph_pb2.GetDatasetRequest(dataset=dataset)
+        return await self._call(self._stub.GetDataset, request, timeout)

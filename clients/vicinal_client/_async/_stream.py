@@ -1,0 +1,167 @@
+"""Any number of images over StreamEmbed, surviving streams that break.
+
+Only the caller's side pulls images, reads files and takes answers; gRPC drains a queue that never holds
+more than the images in flight. A stream stops taking images at half of its deadline and is followed by
+the next, so that each can have a deadline and yet the whole may take hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import grpc
+from vicinal.embed.v1 import embed_pb2
+
+from vicinal_client import _embed_wire as wire
+from vicinal_client._async._backend import Queue, StreamCall, read_bytes, sleep
+from vicinal_client._embed_types import Embedded, ImageError
+from vicinal_client._exceptions import (
+    ConnectionFailed,
+    DeadlineExceeded,
+    TransportError,
+    VicinalError,
+    failure_of,
+)
+from vicinal_client._retry import Deadline, RetryPolicy
+
+__all__ = ["AsyncRun"]
+
+Key = TypeVar("Key")
+Requests = Queue[embed_pb2.StreamEmbedRequest | None]
+
+
+class AsyncRun(Generic[Key]):
+    """One `embed_many`: what is still to be sent, what waits for its answer, and the streams it takes."""
+
+    def __init__(
+        self,
+        method: StreamCall[embed_pb2.StreamEmbedRequest, embed_pb2.StreamEmbedResponse],
+        retry: RetryPolicy,
+        images: Iterable[tuple[Key, bytes | Path]],
+        *,
+        max_image_bytes: int,
+        encoder_digest: str,
+        in_flight: int,
+        timeout: float,
+    ) -> None:
+        if in_flight < 1:
+            raise ValueError(f"in_flight is {in_flight}, must be at least 1")
+        self._method = method
+        self._retry = retry
+        self._source = enumerate(images)
+        self._exhausted = False
+        self._pending: dict[int, tuple[Key, bytes | Path]] = {}
+        self._max_image_bytes = max_image_bytes
+        self._digest = encoder_digest
+        self._in_flight = in_flight
+        self._timeout = timeout
+
+    async def outcomes(self) -> AsyncGenerator[Embedded[Key], None]:
+        """Yield the outcome of every image once, in the order of completion."""
+        repeats = 0
+        while self._pending or not self._exhausted:
+            answered = False
+            failure: VicinalError | None = None
+            try:
+                async with aclosing(self._one_stream()) as stream:
+                    async for outcome in stream:
+                        answered = True
+                        yield outcome
+                if self._pending:
+                    failure = ConnectionFailed("OK", "the stream ended before every image was answered")
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            repeats = 0 if answered else repeats
+            if failure is not None:
+                delay = self._delay(repeats, failure, answered)
+                if delay is None:
+                    raise failure
+                repeats += 1
+                await sleep(delay)
+
+    def _delay(self, repeats: int, failure: VicinalError, answered: bool) -> float | None:
+        """Return the seconds to wait before the next stream, or None when `failure` is final."""
+        if answered and isinstance(failure, DeadlineExceeded):
+            return 0.0
+        if isinstance(failure, TransportError) and failure.code == "INTERNAL":
+            # What asyncio gRPC reports when a stream breaks while it is being written to
+            # (github.com/grpc/grpc/issues/36066). Embedding has no side effects: try again.
+            failure = ConnectionFailed(failure.code, failure.message)
+        return self._retry.delay(repeats, failure)
+
+    async def _one_stream(self) -> AsyncGenerator[Embedded[Key], None]:
+        """Open a stream, send what waits and then new images, and yield what becomes of them."""
+        requests: Requests = Queue()
+        waiting, self._pending = self._pending, {}
+        for index, (key, image) in waiting.items():
+            refusal = await self._send(index, key, image, requests)
+            if refusal:
+                yield refusal
+        taking = Deadline(self._timeout / 2)
+        call = self._method(_drained(requests), timeout=self._timeout)
+        try:
+            while refused := await self._fill(requests, taking):
+                for outcome in refused:
+                    yield outcome
+            async for response in call:
+                self._digest = self._digest or response.encoder_digest
+                if response.index in self._pending:
+                    key, _ = self._pending.pop(response.index)
+                    yield wire.embedded(key, response)
+                while refused := await self._fill(requests, taking):
+                    for outcome in refused:
+                        yield outcome
+        finally:
+            requests.put_nowait(None)
+            call.cancel()
+
+    async def _fill(self, requests: Requests, taking: Deadline) -> list[Embedded[Key]]:
+        """Send new images until enough are in flight; return the outcome of those that cannot be sent."""
+        refused: list[Embedded[Key]] = []
+        while len(self._pending) + len(refused) < self._in_flight and taking.remaining():
+            item = next(self._source, None)
+            if item is None:
+                self._exhausted = True
+                break
+            index, (key, image) = item
+            refusal = await self._send(index, key, image, requests)
+            if refusal:
+                refused.append(refusal)
+        if self._exhausted or not taking.remaining():
+            requests.put_nowait(None)
+        return refused
+
+    async def _send(
+        self, index: int, key: Key, image: bytes | Path, requests: Requests
+    ) -> Embedded[Key] | None:
+        """Put the image on its way, or return its outcome when that cannot be done."""
+        content = await _content(image, self._max_image_bytes)
+        if isinstance(content, ImageError):
+            return Embedded(key, None, content, b"", "", None)
+        self._pending[index] = (key, image)
+        requests.put_nowait(
+            embed_pb2.StreamEmbedRequest(index=index, image=content, encoder_digest=self._digest)
+        )
+        return None
+
+
+async def _drained(requests: Requests) -> AsyncIterator[embed_pb2.StreamEmbedRequest]:
+    while (request := await requests.get()) is not None:
+        yield request
+
+
+async def _content(image: bytes | Path, limit: int) -> bytes | ImageError:
+    """Return the image's bytes, or why they must not be sent: an over-long message would end the stream."""
+    try:
+        size = image.stat().st_size if isinstance(image, Path) else len(image)
+        if size > limit:
+            message = f"the image has {size} bytes, at most {limit} are allowed"
+            return ImageError(
+                "IMAGE_TOO_LARGE", message, {"field": "image", "limit": str(limit), "value": str(size)}
+            )
+        return await read_bytes(image) if isinstance(image, Path) else image
+    except OSError as error:
+        return ImageError("UNREADABLE", f"the file cannot be read: {error}", {"field": "image"})

@@ -1,0 +1,313 @@
+"""What the graph service's methods take and return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Beliefs",
+    "Classification",
+    "Dataset",
+    "Evidence",
+    "Flag",
+    "Flags",
+    "GraphLimits",
+    "Label",
+    "LabelKey",
+    "Method",
+    "Propagation",
+    "Strategy",
+    "Suggestion",
+    "Suggestions",
+    "Trust",
+]
+
+Item = TypeVar("Item")
+
+
+class Trust(Enum):
+    """How far a label is to be believed."""
+
+    VERIFIED = "verified"
+    """A person looked at this sample: the label is clamped during propagation."""
+    GIVEN = "given"
+    """The label came with the data and may be wrong: its neighbours may overrule it."""
+
+
+class Method(Enum):
+    """Which graph labels spread over."""
+
+    PAPER = "paper"
+    """The paper's equations as printed: the directed neighbour graph."""
+    SYMMETRIZED = "symmetrized"
+    """The same equations on max(W, Wᵀ): the service's default."""
+
+
+class Strategy(Enum):
+    """How the next samples to label are chosen."""
+
+    RANDOM = "random"
+    """Uniformly at random: the control."""
+    MARGIN = "margin"
+    """Smallest lead of the first class over the second; unreached samples first."""
+    ENTROPY = "entropy"
+    """Largest entropy of the belief; unreached samples first."""
+    COVERAGE = "coverage"
+    """Where most random-walk mass gathers that no labelled sample covers yet: the service's default."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One annotator's statement about one sample.
+
+    Attributes:
+        sample_id: the sample.
+        class_name: one of the dataset's classes.
+        annotator: who says so; may be empty for a single user.
+        trust: how far to believe it.
+    """
+
+    sample_id: str
+    class_name: str
+    annotator: str = ""
+    trust: Trust = Trust.VERIFIED
+
+
+@dataclass(frozen=True)
+class LabelKey:
+    """Names one label: there is at most one a sample and annotator.
+
+    Attributes:
+        sample_id: the sample.
+        annotator: who labelled it.
+    """
+
+    sample_id: str
+    annotator: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as it stands.
+
+    Attributes:
+        name: its unique name.
+        dimension: length of every vector.
+        encoder_digest: the encoder whose vectors it holds; empty when none was bound.
+        classes: class names; their order is the class index everywhere.
+        neighbours: neighbours a sample in the graph (k of the paper's eq. 2).
+        method: which graph labels spread over.
+        temperature: T of eq. 2.
+        steps: t of eq. 3.
+        revision: the newest revision.
+        sample_count: samples it holds.
+        node_count: distinct points in the graph; exact duplicates share one.
+        verified_label_count: labels with `Trust.VERIFIED`.
+        given_label_count: labels with `Trust.GIVEN`.
+        index: which index finds neighbours now, "exact" or "hnsw".
+    """
+
+    name: str
+    dimension: int
+    encoder_digest: str
+    classes: tuple[str, ...]
+    neighbours: int
+    method: Method
+    temperature: float
+    steps: int
+    revision: int
+    sample_count: int
+    node_count: int
+    verified_label_count: int
+    given_label_count: int
+    index: str
+
+
+@dataclass(frozen=True)
+class GraphLimits:
+    """Limits that the graph service has in force.
+
+    Attributes:
+        max_id_bytes: bytes (UTF-8) of an id, a name, a class or an annotator.
+        max_samples_per_request: samples in one request; the client cuts longer input by it.
+        max_labels_per_request: labels in one request; the client cuts longer input by it.
+        max_samples: samples in one dataset.
+        max_classes: classes in one dataset.
+        max_dimension: length of a vector.
+        max_neighbours: k.
+        max_suggestions: suggestions in one call.
+        max_page_size: items of one page.
+        max_message_bytes: bytes of one message.
+    """
+
+    max_id_bytes: int
+    max_samples_per_request: int
+    max_labels_per_request: int
+    max_samples: int
+    max_classes: int
+    max_dimension: int
+    max_neighbours: int
+    max_suggestions: int
+    max_page_size: int
+    max_message_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Propagation:
+    """What spreading the labels came to.
+
+    Attributes:
+        revision: the revision it belongs to.
+        labelled_count: samples that hold a verified label, or whose exact duplicate does.
+        reached_count: samples that a label reached, the labelled ones included.
+        unreached_count: samples that no label reached.
+        seconds: time the propagation took in the service; 0 when its result was at hand.
+        classes: int32 (samples,), class index in the order of `export_beliefs`, −1 when unreached; None
+            unless asked for.
+        confidences: float32 (samples,), belief in that class, 0 to 1; None unless asked for.
+    """
+
+    revision: int
+    labelled_count: int
+    reached_count: int
+    unreached_count: int
+    seconds: float
+    classes: npt.NDArray[np.int32] | None
+    confidences: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One sample worth labelling.
+
+    Attributes:
+        sample_id: the sample.
+        score: what the strategy maximised, 0 to 1; comparable within one answer only.
+        class_index: class it is believed to have, −1 when unreached.
+        confidence: belief in that class, 0 to 1.
+    """
+
+    sample_id: str
+    score: float
+    class_index: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One neighbour that speaks against a label.
+
+    Attributes:
+        sample_id: the neighbour.
+        weight: its share of the vote about the flagged sample, 0 to 1.
+        class_name: the class it is believed to have.
+        similarity: cosine similarity to the flagged sample, −1 to 1.
+    """
+
+    sample_id: str
+    weight: float
+    class_name: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One label that looks wrong.
+
+    Attributes:
+        label: the suspected label.
+        suspicion: 0 to 1: one minus the belief in the label's class that remains without this label.
+        suggested_class: the class that the other labels support most.
+        evidence: the nearest samples that speak against the label, heaviest first.
+    """
+
+    label: Label
+    suspicion: float
+    suggested_class: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class _Ranked(Sequence[Item]):
+    """Items in order of rank, made from one revision: a sequence.
+
+    Attributes:
+        revision: the revision they were made from.
+        items: best first.
+    """
+
+    revision: int
+    items: tuple[Item, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+
+@dataclass(frozen=True)
+class Suggestions(_Ranked[Suggestion]):
+    """A sequence of `Suggestion`, best first, with the `revision` it was made from."""
+
+
+@dataclass(frozen=True)
+class Flags(_Ranked[Flag]):
+    """A sequence of `Flag`, most suspicious first, with the `revision` it was made from.
+
+    Attributes:
+        total_count: flags there are in all; more than `len` when a limit was given.
+    """
+
+    total_count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Classes of vectors that are not in the graph.
+
+    Attributes:
+        revision: the oldest revision that a part of the vote was taken on; one request has one revision.
+        classes: int32 (n,), class index, −1 when no voter has a belief.
+        confidences: float32 (n,), belief in that class, 0 to 1.
+        beliefs: float32 (n, classes), rows sum to 1, or to 0 when unreached; None unless asked for.
+    """
+
+    revision: int
+    classes: npt.NDArray[np.int32]
+    confidences: npt.NDArray[np.float32]
+    beliefs: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """Beliefs of samples, in order of arrival, all of one revision.
+
+    Attributes:
+        revision: the revision they belong to.
+        sample_ids: the n samples.
+        classes: int32 (n,), class index, −1 when unreached.
+        confidences: float32 (n,), belief in that class, 0 to 1.
+        beliefs: float32 (n, classes), rows sum to 1, or to 0 when unreached; None unless asked for.
+        total_count: samples there are in all; more than n when this is one page of several.
+    """
+
+    revision: int
+    sample_ids: tuple[str, ...]
+    classes: npt.NDArray[np.int32]
+    confidences: npt.NDArray[np.float32]
+    beliefs: npt.NDArray[np.float32] | None
+    total_count: int

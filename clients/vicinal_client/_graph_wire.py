@@ -1,0 +1,195 @@
+"""Messages of vicinal.graph.v1 <-> the client's own types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+
+import numpy as np
+import numpy.typing as npt
+from vicinal.graph.v1 import graph_pb2
+from vicinal.types.v1 import tensor_pb2
+from vicinal.wire.tensors import unpack
+
+from vicinal_client._graph_types import (
+    Beliefs,
+    Classification,
+    Dataset,
+    Evidence,
+    Flag,
+    GraphLimits,
+    Label,
+    LabelKey,
+    Method,
+    Propagation,
+    Strategy,
+    Suggestion,
+    Suggestions,
+    Trust,
+)
+
+__all__ = [
+    "beliefs",
+    "classification",
+    "dataset",
+    "flag",
+    "join_beliefs",
+    "join_classifications",
+    "label_keys",
+    "label_message",
+    "limits",
+    "propagation",
+    "settings",
+    "strategy_value",
+    "suggestions",
+]
+
+
+def settings(
+    method: Method | None, temperature: float | None, steps: int | None
+) -> graph_pb2.PropagationSettings:
+    """Return the settings that are given; None leaves one unset."""
+    chosen = graph_pb2.METHOD_UNSPECIFIED
+    if method is not None:
+        chosen = graph_pb2.Method.Value(f"METHOD_{Method(method).name}")
+    return graph_pb2.PropagationSettings(method=chosen, temperature=temperature, steps=steps)
+
+
+def strategy_value(strategy: Strategy | None) -> graph_pb2.Strategy.ValueType:
+    """Return the enum value of `strategy`; None asks for the service's default."""
+    if strategy is None:
+        return graph_pb2.STRATEGY_UNSPECIFIED
+    return graph_pb2.Strategy.Value(f"STRATEGY_{Strategy(strategy).name}")
+
+
+def label_message(label: Label) -> graph_pb2.Label:
+    """Return `label` as a message."""
+    return graph_pb2.Label(
+        sample_id=label.sample_id,
+        class_name=label.class_name,
+        annotator=label.annotator,
+        trust=graph_pb2.Trust.Value(f"TRUST_{Trust(label.trust).name}"),
+    )
+
+
+def label_keys(labels: Iterable[Label | LabelKey | str], annotator: str) -> list[LabelKey]:
+    """Return the keys that `labels` name; a bare sample id names that of `annotator`."""
+    return [
+        LabelKey(label, annotator) if isinstance(label, str) else LabelKey(label.sample_id, label.annotator)
+        for label in labels
+    ]
+
+
+def dataset(message: graph_pb2.Dataset) -> Dataset:
+    """Return the dataset that `message` describes."""
+    return Dataset(
+        name=message.name,
+        dimension=message.dimension,
+        encoder_digest=message.encoder_digest,
+        classes=tuple(message.classes),
+        neighbours=message.neighbours,
+        method=Method[graph_pb2.Method.Name(message.propagation.method).removeprefix("METHOD_")],
+        temperature=message.propagation.temperature,
+        steps=message.propagation.steps,
+        revision=message.revision,
+        sample_count=message.sample_count,
+        node_count=message.node_count,
+        verified_label_count=message.verified_label_count,
+        given_label_count=message.given_label_count,
+        index=message.index,
+    )
+
+
+def limits(message: graph_pb2.Limits) -> GraphLimits:
+    """Return the limits in `message`."""
+    return GraphLimits(**{field.name: getattr(message, field.name) for field in fields(GraphLimits)})
+
+
+def propagation(message: graph_pb2.PropagateResponse) -> Propagation:
+    """Return the outcome in `message`."""
+    return Propagation(
+        revision=message.revision,
+        labelled_count=message.labelled_count,
+        reached_count=message.reached_count,
+        unreached_count=message.unreached_count,
+        seconds=message.propagation_time.ToNanoseconds() / 1e9,
+        classes=unpack(message.classes, "classes") if message.HasField("classes") else None,
+        confidences=unpack(message.confidences, "confidences") if message.HasField("confidences") else None,
+    )
+
+
+def suggestions(message: graph_pb2.SuggestSamplesResponse) -> Suggestions:
+    """Return the suggestions in `message`."""
+    items = (
+        Suggestion(item.sample_id, item.score, item.class_index, item.confidence)
+        for item in message.suggestions
+    )
+    return Suggestions(message.revision, tuple(items))
+
+
+def flag(message: graph_pb2.Flag) -> Flag:
+    """Return the flag in `message`."""
+    label = message.label
+    trust = Trust[graph_pb2.Trust.Name(label.trust).removeprefix("TRUST_")]
+    evidence = (
+        Evidence(one.sample_id, one.weight, one.class_name, one.similarity) for one in message.evidence
+    )
+    return Flag(
+        label=Label(label.sample_id, label.class_name, label.annotator, trust),
+        suspicion=message.suspicion,
+        suggested_class=message.suggested_class,
+        evidence=tuple(evidence),
+    )
+
+
+def classification(message: graph_pb2.ClassifyResponse) -> Classification:
+    """Return the classes in `message`."""
+    return Classification(
+        revision=message.revision,
+        classes=unpack(message.classes, "classes"),
+        confidences=unpack(message.confidences, "confidences"),
+        beliefs=_optional(message.HasField("beliefs"), message.beliefs),
+    )
+
+
+def join_classifications(parts: Sequence[Classification]) -> Classification:
+    """Return the parts of one input as one; at least one part."""
+    return Classification(
+        revision=min(part.revision for part in parts),
+        classes=np.concatenate([part.classes for part in parts]),
+        confidences=np.concatenate([part.confidences for part in parts]),
+        beliefs=_join([part.beliefs for part in parts]),
+    )
+
+
+def beliefs(message: graph_pb2.ExportBeliefsResponse) -> Beliefs:
+    """Return the page of beliefs in `message`."""
+    return Beliefs(
+        revision=message.revision,
+        sample_ids=tuple(message.sample_ids),
+        classes=unpack(message.classes, "classes"),
+        confidences=unpack(message.confidences, "confidences"),
+        beliefs=_optional(message.HasField("beliefs"), message.beliefs),
+        total_count=message.total_count,
+    )
+
+
+def join_beliefs(pages: Sequence[Beliefs]) -> Beliefs:
+    """Return the pages of one export as one; at least one page."""
+    return Beliefs(
+        revision=pages[0].revision,
+        sample_ids=tuple(sample for page in pages for sample in page.sample_ids),
+        classes=np.concatenate([page.classes for page in pages]),
+        confidences=np.concatenate([page.confidences for page in pages]),
+        beliefs=_join([page.beliefs for page in pages]),
+        total_count=pages[0].total_count,
+    )
+
+
+def _optional(present: bool, message: tensor_pb2.Tensor) -> npt.NDArray[np.float32] | None:
+    return unpack(message, "beliefs") if present else None
+
+
+def _join(parts: Sequence[npt.NDArray[np.float32] | None]) -> npt.NDArray[np.float32] | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None

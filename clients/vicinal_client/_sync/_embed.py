@@ -1,0 +1,131 @@
+"""The client of the embedding service."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+import grpc
+from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
+from vicinal_client import _embed_wire as wire
+from vicinal_client._embed_types import Embedded, Embeddings, Model
+from vicinal_client._progress import Progress
+from vicinal_client._retry import RetryPolicy
+from vicinal_client._sync._backend import read_bytes
+from vicinal_client._sync._connection import Connection
+from vicinal_client._sync._stream import Run
+
+__all__ = ["EmbedClient"]
+
+Key = TypeVar("Key")
+
+
+class EmbedClient(Connection):
+    """Images in; unit vectors out.
+
+    A context manager; make it inside the event loop that uses it if it is the asynchronous one. The
+    synchronous one may be shared by threads. Images are encoded files (JPEG, PNG, WebP, GIF), given as
+    bytes or as a path to read.
+
+    Every call has a deadline, is repeated only as `RetryPolicy` says, and raises a `VicinalError`:
+    ResourceExhausted (QUEUE_FULL) when the service has too much to do, ConnectionFailed when it cannot be
+    reached.
+
+    Args:
+        target: where the service listens, e.g. "127.0.0.1:50051".
+        timeout: default seconds for one request with its repeats.
+        credentials: for TLS; None connects in plain text.
+        retry: when to repeat; None takes the default policy.
+    """
+
+    _service: ClassVar[str] = "vicinal.embed.v1.EmbeddingService"
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        timeout: float = 30.0,
+        credentials: grpc.ChannelCredentials | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        super().__init__(target, timeout=timeout, credentials=credentials, retry=retry)
+        self._stub = embed_pb2_grpc.EmbeddingServiceStub(self._channel)
+
+    def model(self, *, timeout: float | None = None) -> Model:
+        """Return the encoder that is served, with the limits in force."""
+        response = self._call(self._stub.GetModel, embed_pb2.GetModelRequest(), timeout)
+        return wire.model(response)
+
+    def embed(
+        self,
+        images: Sequence[bytes | Path],
+        *,
+        encoder_digest: str = "",
+        timeout: float | None = None,
+    ) -> Embeddings:
+        """Embed a few images in one request. One bad image is one error; the others have their vectors.
+
+        Args:
+            images: 1 to `EmbedLimits.max_images` encoded images, together at most
+                `EmbedLimits.max_message_bytes`; `embed_many` takes any number.
+            encoder_digest: refuse to answer from any other encoder; empty takes whichever is served.
+            timeout: seconds for the call; None takes the client's.
+
+        Raises:
+            FailedPrecondition: ENCODER_MISMATCH.
+            InvalidArgument: FIELD_REQUIRED (no image), TOO_MANY_ITEMS.
+            TransportError: RESOURCE_EXHAUSTED, the images are more bytes than one message may have.
+            OSError: a path cannot be read.
+        """
+        content = [read_bytes(image) if isinstance(image, Path) else image for image in images]
+        request = embed_pb2.EmbedRequest(images=content, encoder_digest=encoder_digest)
+        return wire.embeddings(self._call(self._stub.Embed, request, timeout))
+
+    def embed_many(
+        self,
+        images: Iterable[tuple[Key, bytes | Path]],
+        *,
+        encoder_digest: str = "",
+        progress: Progress | None = None,
+        in_flight: int = 64,
+        timeout: float = 120.0,
+    ) -> Generator[Embedded[Key], None]:
+        """Embed any number of images; yield one outcome an image, in the order of completion.
+
+        Images are read from the iterable as earlier ones are answered, so memory stays bounded. A stream
+        that breaks is opened again and its unanswered images are sent again: each image is yielded once.
+        All vectors come from one encoder, also when the service is replaced on the way.
+
+        Args:
+            images: pairs of the caller's key, which comes back with the outcome, and the encoded image.
+            encoder_digest: the encoder to insist on; empty takes the one that answers first.
+            progress: called after each image; `total` is the iterable's length if it has one.
+            in_flight: most images sent and not answered, at least 1. They are kept in memory.
+            timeout: seconds within which some image of those in flight must be answered.
+
+        Raises:
+            FailedPrecondition: ENCODER_MISMATCH, another encoder is served.
+            DeadlineExceeded: no image was answered in time.
+            VicinalError: what the stream failed with, when repeating it did not help.
+        """
+        limits = (self.model()).limits
+        total = operator.length_hint(images, 0)
+        run = Run(
+            self._stub.StreamEmbed,
+            self._retry,
+            images,
+            max_image_bytes=limits.max_image_bytes,
+            encoder_digest=encoder_digest,
+            in_flight=in_flight,
+            timeout=timeout,
+        )
+        done = 0
+        with closing(run.outcomes()) as outcomes:
+            for outcome in outcomes:
+                done += 1
+                if progress:
+                    progress(done, total)
+                yield outcome

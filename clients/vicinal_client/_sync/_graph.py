@@ -1,0 +1,27 @@
+"""The client of the graph service."""
+
+from __future__ import annotations
+
+from vicinal_client._sync._reads import ReadCalls
+from vicinal_client._sync._writes import WriteCalls
+
+__all__ = ["GraphClient"]
+
+
+class GraphClient(WriteCalls, ReadCalls):
+    """Vectors and labels in; beliefs, suggestions and flags out.
+
+    A context manager; make it inside the event loop that uses it if it is the asynchronous one. The
+    synchronous one may be shared by threads.
+
+    Every call has a deadline, is repeated only as `RetryPolicy` says, and raises a `VicinalError`. Writes
+    return the revision that they got; reads answer from this client's newest revision at least. Any write
+    or read of an unknown dataset raises NotFound, of a service that has too much to do ResourceExhausted,
+    of one that cannot be reached ConnectionFailed.
+
+    Args:
+        target: where the service listens, e.g. "127.0.0.1:50052".
+        timeout: default seconds for one request with its repeats.
+        credentials: for TLS; None connects in plain text.
+        retry: when to repeat; None takes the default policy.
+    """
