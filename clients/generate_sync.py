@@ -84,9 +84,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only report modules that are out of date")
     args = parser.parse_args()
     if not args.check:
-        for name in generated(PACKAGE / "_sync"):
-            (PACKAGE / "_sync" / name).unlink()
         generate(PACKAGE / "_sync")
+        for name in generated(PACKAGE / "_sync") - generated(PACKAGE / "_async"):
+            (PACKAGE / "_sync" / name).unlink()
         return 0
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))

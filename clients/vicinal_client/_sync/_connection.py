@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
 import grpc
+
 from vicinal_client._bulk import MESSAGE_BYTES
 from vicinal_client._exceptions import ConnectionFailed, DeadlineExceeded, VicinalError, failure_of
 from vicinal_client._retry import Deadline, RetryPolicy
