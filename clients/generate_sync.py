@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import filecmp
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import unasync
 
-PACKAGE = Path(__file__).parent / "vicinal_client"
+PACKAGE = Path(__file__).parent.resolve() / "vicinal_client"
 TWIN = "_backend.py"
 """Written by hand on both sides: what asyncio and threads do differently."""
 
@@ -41,18 +40,14 @@ NAMES = {
 
 def generate(target: Path) -> None:
     """Write the synchronous modules into the folder `target`, formatted like the rest."""
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder).resolve()
-        shutil.copytree(
-            PACKAGE / "_async", work / "_async", ignore=shutil.ignore_patterns("__pycache__", TWIN)
+    with tempfile.TemporaryDirectory() as raw:
+        rule = unasync.Rule(str(PACKAGE / "_async"), raw, additional_replacements=NAMES)
+        unasync.unasync_files(
+            [str(PACKAGE / "_async" / name) for name in generated(PACKAGE / "_async")], [rule]
         )
-        sources = [str(path) for path in (work / "_async").glob("*.py")]
-        rule = unasync.Rule(str(work / "_async"), str(work / "_sync"), additional_replacements=NAMES)
-        unasync.unasync_files(sources, [rule])
-        for path in (work / "_sync").glob("*.py"):
-            (target / path.name).write_text(
-                formatted(path.read_text("utf-8"), PACKAGE / "_sync" / path.name), "utf-8"
-            )
+        for path in Path(raw).glob("*.py"):
+            code = formatted(path.read_text("utf-8"), PACKAGE / "_sync" / path.name)
+            (target / path.name).write_text(code, "utf-8")
 
 
 def formatted(code: str, home: Path) -> str:
