@@ -1,0 +1,1 @@
+"""The graph service: vectors and labels in; beliefs, suggestions and flags out."""

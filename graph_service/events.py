@@ -67,9 +67,14 @@ class DatasetCreated:
 
 @dataclass(frozen=True)
 class DatasetUpdated:
-    """The propagation settings from here on, and classes put after the present ones."""
+    """Propagation settings that change (None: stays as it is), and classes put after the present ones.
 
-    propagation: Propagation
+    It says only what the caller said, so that a repeated request makes the same event.
+    """
+
+    method: Method | None
+    temperature: float | None
+    steps: int | None
     new_classes: tuple[str, ...]
 
 

@@ -106,6 +106,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DATA_LOSS. The log is shorter than what was acknowledged, or an entry of it
     cannot be read; the service refuses to go on. Metadata: none.
     """
+    ERROR_REASON_STARTING: _ErrorReason.ValueType  # 25
+    """UNAVAILABLE. The service has started and still reads its log; RetryInfo says
+    when to come back. Metadata: none.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. Every refusal carries a google.rpc.ErrorInfo whose
@@ -198,5 +202,9 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 23
 ERROR_REASON_LOG_DAMAGED: ErrorReason.ValueType  # 24
 """DATA_LOSS. The log is shorter than what was acknowledged, or an entry of it
 cannot be read; the service refuses to go on. Metadata: none.
+"""
+ERROR_REASON_STARTING: ErrorReason.ValueType  # 25
+"""UNAVAILABLE. The service has started and still reads its log; RetryInfo says
+when to come back. Metadata: none.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -39,7 +39,7 @@ class GraphServiceStub(object):
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
@@ -138,7 +138,7 @@ class GraphServiceServicer(object):
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
@@ -350,7 +350,7 @@ class GraphService(object):
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no

@@ -40,7 +40,7 @@ class GraphServiceStub:
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
@@ -116,7 +116,7 @@ class GraphServiceAsyncStub(GraphServiceStub):
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
@@ -188,7 +188,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
-    UNAVAILABLE (SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
+    UNAVAILABLE (STARTING, SHUTTING_DOWN); every write also UNAVAILABLE (LOG_UNAVAILABLE),
     ABORTED (FENCED) or INVALID_ARGUMENT (REQUEST_ID_REUSED). Other reasons are
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no

@@ -1,0 +1,157 @@
+"""Start the graph service: `python -m graph_service --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from vicinal.graph.v1 import graph_pb2_grpc
+from vicinal.wire.errors import ServiceError
+from vicinal.wire.serving import Server, ServerOptions, serve
+
+from graph_service.engine.engine import Engine
+from graph_service.engine.limits import Limits
+from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
+from graph_service.log.redis_store import RedisStore
+from graph_service.log.settings import UnsuitableServer
+from graph_service.propagation.kernel import warm_up
+from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
+
+_logger = logging.getLogger("graph_service")
+
+_HEALTH_EVERY = 1.0
+"""Seconds between two looks at the log."""
+
+_EPILOG = """\
+The log is the only truth: everything in memory is rebuilt from it at the start. Without --redis-url the
+service runs a Valkey server of its own on the data directory. With it, the server named must have
+appendonly yes, appendfsync always and maxmemory-policy noeviction, or an acknowledged label could be lost.
+
+examples:
+  python -m graph_service --data-dir ./vicinal-data
+  python -m graph_service --redis-url redis://redis:6379/0 --host 0.0.0.0
+"""
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m graph_service",
+        description="vicinal's graph service: vectors and labels in; beliefs, suggestions and flags out.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    limits = Limits()
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    add("--port", type=int, default=50052, help="port, 0 for any free one (default %(default)s)")
+    add("--port-file", type=Path, metavar="PATH", help="write the port there once the service listens")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path("vicinal-data"),
+        help="where the embedded store keeps the log (default ./%(default)s)",
+    )
+    where.add_argument("--redis-url", metavar="URL", help="a Redis >= 7 or Valkey server to use instead")
+    add(
+        "--allow-cache-only",
+        action="store_true",
+        help="accept a server that may lose acknowledged writes (for throw-away data only)",
+    )
+    add("--max-samples", type=int, default=limits.max_samples, help="samples a dataset (default %(default)s)")
+    add(
+        "--max-message-bytes",
+        type=int,
+        default=limits.max_message_bytes,
+        help="bytes of one message (default %(default)s)",
+    )
+    add(
+        "--grace",
+        type=float,
+        default=10.0,
+        help="seconds for calls under way at the stop (default %(default)s)",
+    )
+    add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    return parser.parse_args()
+
+
+def _store(arguments: argparse.Namespace, held: ExitStack) -> RedisStore:
+    """Connect to the store, starting the embedded one when no other is named."""
+    url = arguments.redis_url
+    if not url:
+        url = held.enter_context(EmbeddedServer(arguments.data_dir)).url
+    store = RedisStore.connect(url, allow_cache_only=arguments.allow_cache_only)
+    held.callback(store.close)
+    return store
+
+
+async def _watch(engine: Engine, server: Server) -> None:
+    """Say NOT_SERVING while the log is away or someone else has taken over."""
+    serving = True
+    while True:
+        await asyncio.sleep(_HEALTH_EVERY)
+        try:
+            healthy, why = await asyncio.to_thread(engine.healthy), "another service took over a dataset"
+        except ServiceError as error:
+            healthy, why = False, error.message
+        if healthy != serving:
+            _logger.log(
+                *((logging.INFO, "serving again") if healthy else (logging.ERROR, f"not serving: {why}"))
+            )
+            await server.set_serving(healthy)
+            serving = healthy
+
+
+async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
+    limits = replace(
+        Limits(), max_samples=arguments.max_samples, max_message_bytes=arguments.max_message_bytes
+    )
+    engine = Engine(store, limits)
+    server = Server(
+        ServerOptions(
+            host=arguments.host,
+            port=arguments.port,
+            max_message_bytes=arguments.max_message_bytes,
+            grace=arguments.grace,
+            port_file=arguments.port_file,
+        ),
+        domain="graph.vicinal",
+        services=[SERVICE_NAME],
+        register=lambda it: graph_pb2_grpc.add_GraphServiceServicer_to_server(GraphServicer(engine), it),
+    )
+    watch: asyncio.Task[None] | None = None
+
+    async def on_start() -> None:
+        nonlocal watch
+        await asyncio.to_thread(warm_up)
+        await asyncio.to_thread(engine.open)
+        watch = asyncio.create_task(_watch(engine, server))
+
+    async def on_stop() -> None:
+        if watch is not None:
+            watch.cancel()
+
+    await serve(server, on_start=on_start, on_stop=on_stop, on_drain=engine.close)
+
+
+def main() -> int:
+    """Run the service; the exit status is 1 when it cannot start."""
+    arguments = _arguments()
+    logging.basicConfig(
+        level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    with ExitStack() as held:
+        try:
+            asyncio.run(_serve(arguments, _store(arguments, held)))
+        except (EmbeddedServerError, UnsuitableServer, ServiceError, ValueError, OSError) as error:
+            _logger.error("cannot start: %s", error)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,295 @@
+"""The use cases of the graph service, one method for each RPC.
+
+Every method takes and returns plain values and the dataclasses of `events` and `reads`; refusals are
+`vicinal.wire.errors`. All are safe to call from many threads at once, and block.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy.typing as npt
+from vicinal.wire.errors import InvalidArgument, NotFound, Unavailable
+
+from graph_service.engine import checks, reads
+from graph_service.engine.dataset import Dataset, Summary
+from graph_service.engine.limits import Limits
+from graph_service.engine.pages import Page
+from graph_service.engine.rules import Rules
+from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.vectors import to_keep, unit
+from graph_service.events import (
+    DatasetCreated,
+    DatasetUpdated,
+    Event,
+    LabelsAdded,
+    LabelsRemoved,
+    SamplesAdded,
+    SamplesRemoved,
+    Trust,
+)
+from graph_service.log.base import Store, Write
+from graph_service.suggestion.strategies import Strategy
+
+__all__ = ["Engine"]
+
+_logger = logging.getLogger(__name__)
+
+Floats = npt.NDArray[Any]
+
+
+class Engine:
+    """Every dataset of one store.
+
+    Args:
+        store: where the logs are.
+        limits: limits in force.
+    """
+
+    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._rules = Rules(self.limits)
+        self._store = store
+        self._datasets: dict[str, Dataset] = {}
+        self._closed: str | None = "STARTING"
+        self._catalogue = threading.Lock()
+
+    def open(self) -> None:
+        """Rebuild every dataset from its log. Call once, before anything else.
+
+        Raises:
+            ServiceError: LOG_UNAVAILABLE or LOG_DAMAGED.
+        """
+        for name in self._store.names():
+            self._datasets[name] = dataset = Dataset(self._store.open(name), self.limits)
+            _logger.info(
+                "dataset %s: revision %d, %d samples",
+                name,
+                dataset.revision,
+                dataset.summary().sample_count,
+            )
+        self._closed = None
+
+    def close(self) -> None:
+        """Refuse what comes from now on."""
+        self._closed = "SHUTTING_DOWN"
+
+    def healthy(self) -> bool:
+        """Say whether writes can be acknowledged: the log answers and nobody has taken over a dataset."""
+        self._store.ping()
+        return not any(dataset.fenced for dataset in list(self._datasets.values()))
+
+    # -- datasets ----------------------------------------------------------------------------------------
+
+    def create_dataset(self, request_id: str, created: DatasetCreated) -> Summary:
+        """Create an empty dataset."""
+        self._refuse_unless_open()
+        checks.request_id(request_id)
+        self._rules.created(created)
+        with self._catalogue:
+            _, log = self._store.create(Write(request_id, created))
+            if created.name not in self._datasets:
+                self._datasets[created.name] = Dataset(log, self.limits)
+            return self._datasets[created.name].summary()
+
+    def get_dataset(self, name: str) -> Summary:
+        """Describe one dataset."""
+        return self._dataset(name).summary()
+
+    def list_datasets(self) -> list[Summary]:
+        """Describe every dataset, ordered by name."""
+        self._refuse_unless_open()
+        return [dataset.summary() for _, dataset in sorted(self._datasets.items())]
+
+    def update_dataset(self, name: str, request_id: str, update: DatasetUpdated) -> int:
+        """Change how labels spread, or append classes."""
+        dataset = self._dataset(name)
+        self._rules.propagation(update.temperature, update.steps)
+        self._rules.classes(update.new_classes, "new_classes")
+        return self._write(dataset, request_id, update)
+
+    def delete_dataset(self, name: str) -> None:
+        """Delete a dataset with its log."""
+        with self._catalogue:
+            dataset = self._dataset(name)
+            self._store.delete(name)
+            dataset.mark_deleted()
+            del self._datasets[name]
+
+    # -- samples and labels ------------------------------------------------------------------------------
+
+    def add_samples(
+        self,
+        name: str,
+        request_id: str,
+        *,
+        sample_ids: Sequence[str],
+        vectors: Floats,
+        encoder_digest: str,
+        content_hashes: Sequence[bytes],
+    ) -> int:
+        """Add samples, or replace the vectors of those that exist; (n, dimension) float rows."""
+        dataset = self._dataset(name)
+        self._rules.sample_ids(sample_ids)
+        checks.encoder(encoder_digest, dataset.created.encoder_digest)
+        rows = len(sample_ids)
+        event = SamplesAdded(
+            ids=tuple(sample_ids),
+            vectors=to_keep(vectors, "vectors", rows, dataset.created.dimension),
+            content_hashes=checks.content_hashes(content_hashes, rows),
+        )
+        return self._write(dataset, request_id, event)
+
+    def remove_samples(self, name: str, request_id: str, sample_ids: Sequence[str]) -> int:
+        """Remove samples with their labels."""
+        dataset = self._dataset(name)
+        self._rules.sample_ids(sample_ids)
+        return self._write(dataset, request_id, SamplesRemoved(tuple(sample_ids)))
+
+    def add_labels(
+        self,
+        name: str,
+        request_id: str,
+        labels: Sequence[tuple[str, str, str, Trust]],
+    ) -> int:
+        """State labels: (sample id, annotator, class name, trust)."""
+        dataset = self._dataset(name)
+        keys = [(sample, annotator) for sample, annotator, _, _ in labels]
+        self._rules.label_keys(keys)
+        event = LabelsAdded(
+            sample_ids=tuple(sample for sample, _ in keys),
+            annotators=tuple(annotator for _, annotator in keys),
+            classes=tuple(_class_index(dataset, label[2], i) for i, label in enumerate(labels)),
+            trusts=tuple(label[3] for label in labels),
+        )
+        return self._write(dataset, request_id, event)
+
+    def remove_labels(self, name: str, request_id: str, keys: Sequence[tuple[str, str]]) -> int:
+        """Take labels back: (sample id, annotator)."""
+        dataset = self._dataset(name)
+        self._rules.label_keys(keys)
+        event = LabelsRemoved(tuple(sample for sample, _ in keys), tuple(annotator for _, annotator in keys))
+        return self._write(dataset, request_id, event)
+
+    # -- reads -------------------------------------------------------------------------------------------
+
+    def propagate(self, name: str, min_revision: int) -> reads.Propagated:
+        """Spread the labels over the graph."""
+        return reads.propagated(self._dataset(name).snapshot(min_revision))
+
+    def suggest_samples(
+        self,
+        name: str,
+        min_revision: int,
+        *,
+        strategy: Strategy,
+        count: int,
+        seed: int,
+        exclude: Collection[str],
+    ) -> reads.Suggestions:
+        """Choose the samples to label next."""
+        dataset = self._dataset(name)
+        checks.in_range(count, "count", 1, self.limits.max_suggestions)
+        if exclude:
+            checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
+        return reads.suggestions(
+            dataset.snapshot(min_revision), strategy=strategy, count=count, seed=seed, exclude=exclude
+        )
+
+    def flag_errors(
+        self,
+        name: str,
+        min_revision: int,
+        *,
+        min_suspicion: float,
+        evidence_count: int,
+        page_size: int,
+        page_token: str,
+    ) -> tuple[reads.Flags, str]:
+        """Return a page of labels that look wrong, and the token of the next page."""
+        dataset = self._dataset(name)
+        checks.in_range(min_suspicion, "min_suspicion", 0, 1)
+        checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
+        checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
+        query = f"flags {min_suspicion} {evidence_count}"
+        snapshot, page = self._page(dataset, min_revision, page_token, query)
+        flags = reads.flag(
+            snapshot,
+            min_suspicion=min_suspicion,
+            evidence_count=evidence_count,
+            start=page.start,
+            count=page_size,
+        )
+        return flags, self._next(dataset, snapshot, page, page_size, flags.total_count)
+
+    def classify(
+        self, name: str, min_revision: int, *, vectors: Floats, encoder_digest: str, neighbours: int | None
+    ) -> reads.Classification:
+        """Classify vectors (m, dimension) that are not in the graph."""
+        dataset = self._dataset(name)
+        k = dataset.created.neighbours if neighbours is None else neighbours
+        checks.in_range(k, "neighbours", 1, self.limits.max_neighbours)
+        checks.encoder(encoder_digest, dataset.created.encoder_digest)
+        rows = len(vectors)
+        checks.item_count(rows, "vectors", self.limits.max_samples_per_request)
+        kept = to_keep(vectors, "vectors", rows, dataset.created.dimension)
+        return reads.classify(*dataset.search(unit(kept), k, min_revision))
+
+    def export_beliefs(
+        self, name: str, min_revision: int, *, page_size: int, page_token: str
+    ) -> tuple[reads.Export, str]:
+        """Return a page of every sample's belief, and the token of the next page."""
+        dataset = self._dataset(name)
+        checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
+        snapshot, page = self._page(dataset, min_revision, page_token, "beliefs")
+        answer = reads.export(snapshot, start=page.start, count=page_size)
+        return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
+
+    # -- shared ------------------------------------------------------------------------------------------
+
+    def _refuse_unless_open(self) -> None:
+        if self._closed:
+            message = (
+                "the service is reading its log" if self._closed == "STARTING" else "the service is stopping"
+            )
+            raise Unavailable(self._closed, message, retry_after=0.5)
+
+    def _dataset(self, name: str) -> Dataset:
+        self._refuse_unless_open()
+        if not name:
+            raise InvalidArgument("FIELD_REQUIRED", "dataset is empty", field="dataset")
+        dataset = self._datasets.get(name)
+        if dataset is None:
+            message = f"there is no dataset {name!r}; ListDatasets names those there are"
+            raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=name)
+        return dataset
+
+    def _write(self, dataset: Dataset, request_id: str, event: Event) -> int:
+        checks.request_id(request_id)
+        return dataset.write(Write(request_id, event))
+
+    def _page(self, dataset: Dataset, min_revision: int, token: str, query: str) -> tuple[Snapshot, Page]:
+        if not token:
+            snapshot = dataset.snapshot(min_revision)
+            return snapshot, Page(query, snapshot.revision, 0)
+        page = Page.parse(token, query)
+        return dataset.pinned(page.revision), page
+
+    def _next(self, dataset: Dataset, snapshot: Snapshot, page: Page, size: int, total: int) -> str:
+        following = Page(page.query, page.revision, page.start + size)
+        if following.start >= total:
+            return ""
+        dataset.pin(snapshot)
+        return following.token()
+
+
+def _class_index(dataset: Dataset, name: str, label: int) -> int:
+    index = dataset.class_index(name)
+    if index is None:
+        field = f"labels[{label}].class_name"
+        message = f"{field}: the dataset has no class {name!r}; GetDataset names those it has"
+        raise InvalidArgument("UNKNOWN_CLASS", message, field=field, value=name)
+    return index

@@ -1,0 +1,72 @@
+"""Many callers' writes, few commits.
+
+With an fsync for every commit the disk sets the pace, so writes that arrive while one commit is under way
+gather, and the next commit takes them together. There is no writer thread: the first caller to find the
+lead free leads, and the others find their write done when they get it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from graph_service.events import LabelsAdded
+from graph_service.log.base import Write
+
+__all__ = ["Outcome", "Writer"]
+
+Outcome = int | Exception
+"""The revision that a write got, or why it was refused."""
+
+
+@dataclass(eq=False)
+class _Pending:
+    write: Write
+    outcome: Outcome | None = None
+
+
+class Writer:
+    """Gathers the writes of one dataset and commits them in order of arrival.
+
+    Args:
+        commit: takes writes that may share a commit and returns an outcome for each. It is never called
+            twice at once. What it raises is the outcome of each of them.
+        most: the most writes in one commit.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Write]], Sequence[Outcome]], most: int = 256) -> None:
+        self._commit = commit
+        self._most = most
+        self._waiting: deque[_Pending] = deque()
+        self._lead = threading.Lock()
+
+    def submit(self, write: Write) -> int:
+        """Commit one write and return its revision; raises what it was refused for."""
+        pending = _Pending(write)
+        self._waiting.append(pending)
+        while pending.outcome is None:
+            with self._lead:
+                if pending.outcome is None:
+                    self._commit_next()
+        if isinstance(pending.outcome, Exception):
+            raise pending.outcome
+        return pending.outcome
+
+    def _commit_next(self) -> None:
+        batch = [self._waiting.popleft()]
+        # LabelsAdded does not change what another LabelsAdded is checked against: a run of them shares
+        # one commit. Any other write must be applied before the next one is checked.
+        while (
+            self._waiting
+            and len(batch) < self._most
+            and all(isinstance(p.write.event, LabelsAdded) for p in (batch[0], self._waiting[0]))
+        ):
+            batch.append(self._waiting.popleft())
+        try:
+            outcomes = self._commit([pending.write for pending in batch])
+        except Exception as error:  # whatever happened, nobody is left waiting
+            outcomes = [error] * len(batch)
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            pending.outcome = outcome

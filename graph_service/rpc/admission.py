@@ -1,0 +1,51 @@
+"""How much may be under way at once. gRPC counts calls at best; memory is spent by the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from vicinal.wire.errors import ResourceExhausted
+
+__all__ = ["Admission"]
+
+_RETRY_AFTER = 0.5
+
+
+class Admission:
+    """Admits calls until too many, or too many request bytes, are under way. For one event loop.
+
+    Args:
+        most_calls: calls under way at one time.
+        most_bytes: bytes of their requests together; one call is always admitted.
+    """
+
+    def __init__(self, most_calls: int = 256, most_bytes: int = 512 * 1024 * 1024) -> None:
+        self._most_calls = most_calls
+        self._most_bytes = most_bytes
+        self._calls = 0
+        self._bytes = 0
+
+    @contextmanager
+    def admit(self, size: int) -> Iterator[None]:
+        """Count a call of `size` bytes as under way while the block runs.
+
+        Raises:
+            ResourceExhausted: QUEUE_FULL.
+        """
+        if self._calls >= self._most_calls:
+            raise _full(f"{self._most_calls} calls are", self._most_calls)
+        if self._calls and self._bytes + size > self._most_bytes:
+            raise _full(f"requests of {self._bytes} bytes are", self._most_bytes)
+        self._calls += 1
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            self._bytes -= size
+
+
+def _full(what: str, limit: int) -> ResourceExhausted:
+    message = f"{what} under way already; come back in {_RETRY_AFTER} s"
+    return ResourceExhausted("QUEUE_FULL", message, retry_after=_RETRY_AFTER, limit=limit)

@@ -1,0 +1,138 @@
+"""proto <-> domain, message by message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TypeVar
+
+from vicinal.graph.v1 import graph_pb2 as pb
+from vicinal.wire.errors import InvalidArgument
+
+from graph_service.engine import reads
+from graph_service.engine.dataset import Summary
+from graph_service.engine.limits import Limits
+from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
+from graph_service.suggestion.strategies import Strategy
+
+__all__ = [
+    "created_from",
+    "dataset_to",
+    "flag_to",
+    "label_from",
+    "limits_to",
+    "strategy_from",
+    "suggestion_to",
+    "updated_from",
+]
+
+T = TypeVar("T")
+
+_DEFAULT_NEIGHBOURS = 10
+
+# Proto values equal those of the domain enums (a test holds that); 0 is "not set".
+_METHODS = {0: Propagation.method, **{int(m): m for m in Method}}
+_TRUSTS = {0: Trust.VERIFIED, **{int(t): t for t in Trust}}
+_STRATEGIES: dict[int, Strategy] = {
+    pb.STRATEGY_UNSPECIFIED: Strategy.COVERAGE,
+    pb.STRATEGY_RANDOM: Strategy.RANDOM,
+    pb.STRATEGY_MARGIN: Strategy.MARGIN,
+    pb.STRATEGY_ENTROPY: Strategy.ENTROPY,
+    pb.STRATEGY_COVERAGE: Strategy.COVERAGE,
+}
+
+
+def created_from(request: pb.CreateDatasetRequest) -> DatasetCreated:
+    """Return the event that a CreateDatasetRequest asks for."""
+    settings = request.propagation
+    defaults = Propagation()
+    return DatasetCreated(
+        name=request.name,
+        dimension=request.dimension,
+        encoder_digest=request.encoder_digest,
+        classes=tuple(request.classes),
+        neighbours=request.neighbours if request.HasField("neighbours") else _DEFAULT_NEIGHBOURS,
+        propagation=Propagation(
+            method=_known(_METHODS, settings.method, "propagation.method"),
+            temperature=settings.temperature if settings.HasField("temperature") else defaults.temperature,
+            steps=settings.steps if settings.HasField("steps") else defaults.steps,
+        ),
+    )
+
+
+def updated_from(request: pb.UpdateDatasetRequest) -> DatasetUpdated:
+    """Return the event that an UpdateDatasetRequest asks for; what is not set stays None."""
+    settings = request.propagation
+    return DatasetUpdated(
+        method=_known(_METHODS, settings.method, "propagation.method") if settings.method else None,
+        temperature=settings.temperature if settings.HasField("temperature") else None,
+        steps=settings.steps if settings.HasField("steps") else None,
+        new_classes=tuple(request.new_classes),
+    )
+
+
+def label_from(label: pb.Label, field: str) -> tuple[str, str, str, Trust]:
+    """Return a label as (sample id, annotator, class name, trust)."""
+    trust = _known(_TRUSTS, label.trust, f"{field}.trust")
+    return label.sample_id, label.annotator, label.class_name, trust
+
+
+def strategy_from(value: int) -> Strategy:
+    """Return the strategy asked for, or the default."""
+    return _known(_STRATEGIES, value, "strategy")
+
+
+def dataset_to(summary: Summary) -> pb.Dataset:
+    """Return a dataset as it stands."""
+    created, propagation = summary.created, summary.propagation
+    return pb.Dataset(
+        name=created.name,
+        dimension=created.dimension,
+        encoder_digest=created.encoder_digest,
+        classes=summary.classes,
+        neighbours=created.neighbours,
+        propagation=pb.PropagationSettings(
+            method=pb.Method.ValueType(propagation.method),
+            temperature=propagation.temperature,
+            steps=propagation.steps,
+        ),
+        revision=summary.revision,
+        sample_count=summary.sample_count,
+        node_count=summary.node_count,
+        verified_label_count=summary.verified_label_count,
+        given_label_count=summary.given_label_count,
+        index=summary.index,
+    )
+
+
+def limits_to(limits: Limits) -> pb.Limits:
+    """Return the limits in force."""
+    return pb.Limits(**asdict(limits))
+
+
+def suggestion_to(suggestion: reads.Suggestion) -> pb.Suggestion:
+    """Return one suggestion."""
+    return pb.Suggestion(**asdict(suggestion))
+
+
+def flag_to(flag: reads.Flag) -> pb.Flag:
+    """Return one flag with its evidence."""
+    return pb.Flag(
+        label=pb.Label(
+            sample_id=flag.sample_id,
+            class_name=flag.class_name,
+            annotator=flag.annotator,
+            trust=pb.Trust.ValueType(flag.trust),
+        ),
+        suspicion=flag.suspicion,
+        suggested_class=flag.suggested_class,
+        evidence=[pb.Evidence(**asdict(evidence)) for evidence in flag.evidence],
+    )
+
+
+def _known(values: Mapping[int, T], value: int, field: str) -> T:
+    if value not in values:
+        message = f"{field} is {value}, which names nothing"
+        limit = ", ".join(str(known) for known in values)
+        raise InvalidArgument("OUT_OF_RANGE", message, field=field, limit=limit, value=value)
+    return values[value]

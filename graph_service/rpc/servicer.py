@@ -1,0 +1,217 @@
+"""GraphService: every RPC hands its fields to the engine method of the same name, in a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from vicinal.graph.v1 import graph_pb2 as pb
+from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
+from vicinal.wire import tensors
+
+from graph_service.engine.engine import Engine
+from graph_service.rpc import convert
+from graph_service.rpc.admission import Admission
+
+__all__ = ["SERVICE_NAME", "GraphServicer"]
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["GraphService"].full_name
+
+Context = grpc.aio.ServicerContext[Any, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PAGE_SIZE = 10_000
+_FLAG_PAGE_SIZE = 100
+
+
+class GraphServicer(pb_grpc.GraphServiceServicer):
+    """The service on the wire.
+
+    Args:
+        engine: the use cases; blocking and thread-safe.
+        workers: threads for them. Writers that wait for one fsync together hold a thread each, so there
+            are many more than cores.
+        admission: what may be under way at once.
+    """
+
+    def __init__(self, engine: Engine, *, workers: int = 64, admission: Admission | None = None) -> None:
+        self._engine = engine
+        self._admission = admission or Admission()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rpc")
+
+    async def _run(self, request: Message, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case in a worker thread.
+
+        A caller who goes away does not interrupt it: a write under way is carried to its end.
+        """
+        with self._admission.admit(request.ByteSize()):
+            work = functools.partial(use_case, *args, **kwargs)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    # -- datasets ----------------------------------------------------------------------------------------
+
+    async def CreateDataset(
+        self, request: pb.CreateDatasetRequest, context: Context
+    ) -> pb.CreateDatasetResponse:
+        created = convert.created_from(request)
+        summary = await self._run(request, self._engine.create_dataset, request.request_id, created)
+        return pb.CreateDatasetResponse(dataset=convert.dataset_to(summary))
+
+    async def GetDataset(self, request: pb.GetDatasetRequest, context: Context) -> pb.GetDatasetResponse:
+        summary = await self._run(request, self._engine.get_dataset, request.dataset)
+        limits = convert.limits_to(self._engine.limits)
+        return pb.GetDatasetResponse(dataset=convert.dataset_to(summary), limits=limits)
+
+    async def ListDatasets(
+        self, request: pb.ListDatasetsRequest, context: Context
+    ) -> pb.ListDatasetsResponse:
+        summaries = await self._run(request, self._engine.list_datasets)
+        return pb.ListDatasetsResponse(datasets=map(convert.dataset_to, summaries))
+
+    async def UpdateDataset(
+        self, request: pb.UpdateDatasetRequest, context: Context
+    ) -> pb.UpdateDatasetResponse:
+        update = convert.updated_from(request)
+        revision = await self._run(
+            request, self._engine.update_dataset, request.dataset, request.request_id, update
+        )
+        return pb.UpdateDatasetResponse(revision=revision)
+
+    async def DeleteDataset(
+        self, request: pb.DeleteDatasetRequest, context: Context
+    ) -> pb.DeleteDatasetResponse:
+        await self._run(request, self._engine.delete_dataset, request.dataset)
+        return pb.DeleteDatasetResponse()
+
+    # -- samples and labels ------------------------------------------------------------------------------
+
+    async def AddSamples(self, request: pb.AddSamplesRequest, context: Context) -> pb.AddSamplesResponse:
+        revision = await self._run(
+            request,
+            self._engine.add_samples,
+            request.dataset,
+            request.request_id,
+            sample_ids=request.sample_ids,
+            vectors=tensors.unpack(request.vectors, "vectors"),
+            encoder_digest=request.encoder_digest,
+            content_hashes=request.content_sha256,
+        )
+        return pb.AddSamplesResponse(revision=revision)
+
+    async def RemoveSamples(
+        self, request: pb.RemoveSamplesRequest, context: Context
+    ) -> pb.RemoveSamplesResponse:
+        revision = await self._run(
+            request, self._engine.remove_samples, request.dataset, request.request_id, request.sample_ids
+        )
+        return pb.RemoveSamplesResponse(revision=revision)
+
+    async def AddLabels(self, request: pb.AddLabelsRequest, context: Context) -> pb.AddLabelsResponse:
+        labels = [convert.label_from(label, f"labels[{i}]") for i, label in enumerate(request.labels)]
+        revision = await self._run(
+            request, self._engine.add_labels, request.dataset, request.request_id, labels
+        )
+        return pb.AddLabelsResponse(revision=revision)
+
+    async def RemoveLabels(
+        self, request: pb.RemoveLabelsRequest, context: Context
+    ) -> pb.RemoveLabelsResponse:
+        keys = [(key.sample_id, key.annotator) for key in request.labels]
+        revision = await self._run(
+            request, self._engine.remove_labels, request.dataset, request.request_id, keys
+        )
+        return pb.RemoveLabelsResponse(revision=revision)
+
+    # -- reads -------------------------------------------------------------------------------------------
+
+    async def Propagate(self, request: pb.PropagateRequest, context: Context) -> pb.PropagateResponse:
+        outcome = await self._run(request, self._engine.propagate, request.dataset, request.min_revision)
+        response = pb.PropagateResponse(
+            revision=outcome.revision,
+            labelled_count=outcome.labelled_count,
+            reached_count=outcome.reached_count,
+            unreached_count=outcome.unreached_count,
+        )
+        response.propagation_time.FromMicroseconds(round(outcome.seconds * 1e6))
+        if request.include_beliefs:
+            response.classes.CopyFrom(tensors.pack(outcome.classes))
+            response.confidences.CopyFrom(tensors.pack(outcome.confidences))
+        return response
+
+    async def SuggestSamples(
+        self, request: pb.SuggestSamplesRequest, context: Context
+    ) -> pb.SuggestSamplesResponse:
+        outcome = await self._run(
+            request,
+            self._engine.suggest_samples,
+            request.dataset,
+            request.min_revision,
+            strategy=convert.strategy_from(request.strategy),
+            count=request.count if request.HasField("count") else 10,
+            seed=request.seed,
+            exclude=request.exclude_sample_ids,
+        )
+        items = map(convert.suggestion_to, outcome.items)
+        return pb.SuggestSamplesResponse(revision=outcome.revision, suggestions=items)
+
+    async def FlagErrors(self, request: pb.FlagErrorsRequest, context: Context) -> pb.FlagErrorsResponse:
+        flags, next_page = await self._run(
+            request,
+            self._engine.flag_errors,
+            request.dataset,
+            request.min_revision,
+            min_suspicion=request.min_suspicion if request.HasField("min_suspicion") else 0.5,
+            evidence_count=request.evidence_count if request.HasField("evidence_count") else 5,
+            page_size=request.page_size if request.HasField("page_size") else _FLAG_PAGE_SIZE,
+            page_token=request.page_token,
+        )
+        return pb.FlagErrorsResponse(
+            revision=flags.revision,
+            flags=map(convert.flag_to, flags.items),
+            total_count=flags.total_count,
+            next_page_token=next_page,
+        )
+
+    async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
+        outcome = await self._run(
+            request,
+            self._engine.classify,
+            request.dataset,
+            request.min_revision,
+            vectors=tensors.unpack(request.vectors, "vectors"),
+            encoder_digest=request.encoder_digest,
+            neighbours=request.neighbours if request.HasField("neighbours") else None,
+        )
+        return pb.ClassifyResponse(
+            revision=outcome.revision,
+            classes=tensors.pack(outcome.classes),
+            confidences=tensors.pack(outcome.confidences),
+            beliefs=tensors.pack(outcome.beliefs) if request.include_beliefs else None,
+        )
+
+    async def ExportBeliefs(
+        self, request: pb.ExportBeliefsRequest, context: Context
+    ) -> pb.ExportBeliefsResponse:
+        page, next_page = await self._run(
+            request,
+            self._engine.export_beliefs,
+            request.dataset,
+            request.min_revision,
+            page_size=request.page_size if request.HasField("page_size") else _PAGE_SIZE,
+            page_token=request.page_token,
+        )
+        return pb.ExportBeliefsResponse(
+            revision=page.revision,
+            sample_ids=page.sample_ids,
+            classes=tensors.pack(page.classes),
+            confidences=tensors.pack(page.confidences),
+            beliefs=tensors.pack(page.beliefs) if request.include_beliefs else None,
+            next_page_token=next_page,
+            total_count=page.total_count,
+        )
