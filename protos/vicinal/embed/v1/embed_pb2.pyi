@@ -368,11 +368,15 @@ class Limits(_message.Message):
     max_image_bytes: _builtins.int
     """Most bytes of one encoded image."""
     max_pixels: _builtins.int
-    """Most pixels (width × height) of one image, checked before decoding."""
+    """Most pixels (width × height) of one image, checked before decoding. No side
+    may be longer than 65,535, whatever this says.
+    """
     max_message_bytes: _builtins.int
     """Most bytes of one message."""
     max_queue: _builtins.int
-    """Most images that wait at one time; beyond it calls are refused."""
+    """Most images inside the service at one time: waiting, being decoded or in the
+    encoder. Beyond it Embed is refused; streams wait, and fill no more than half.
+    """
     def __init__(
         self,
         *,

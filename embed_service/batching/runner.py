@@ -1,0 +1,200 @@
+"""One task forms batches across callers, one thread runs them; failure and recovery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from vicinal.wire.errors import Unavailable
+
+__all__ = ["BatchEncoder", "BatchRunner", "Ran", "Report", "shutting_down"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Report = Callable[[bool], Awaitable[None]]
+"""Told True when the encoder works and False when it does not."""
+
+_Refusal = Callable[[], Unavailable]
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+_RETRY_AFTER = 1.0
+
+
+class BatchEncoder(Protocol):
+    """What the runner needs of an encoder; called from one thread at a time."""
+
+    def embed(self, batch: npt.NDArray[np.uint8], /) -> npt.NDArray[np.float32]:
+        """Return float32 (n, dimension) for uint8 (n, size, size, 3); raise when it cannot run."""
+        ...
+
+    def probe(self, count: int, /) -> None:
+        """Run `count` pictures of noise; raise when it does not work."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """The encoder's answer for one image.
+
+    Attributes:
+        vector: float32 (dimension,).
+        started: when its batch went to the encoder, on `time.perf_counter`.
+        seconds: how long the encoder ran on that batch.
+    """
+
+    vector: npt.NDArray[np.float32]
+    started: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    pixels: npt.NDArray[np.uint8]
+    answer: asyncio.Future[Ran]
+
+
+class BatchRunner:
+    """Runs images through the encoder, in batches of whatever has gathered while the last one ran.
+
+    A failed inference fails its batch and turns new work away; the encoder is then probed, ever more
+    rarely, until it works again. Work still waiting when the first probe fails too is refused. Every job is
+    answered, or refused, or its caller has gone.
+    """
+
+    def __init__(self, encoder: BatchEncoder, *, max_batch: int, timeout: float) -> None:
+        """Describe the runner; nothing runs before `start`.
+
+        Args:
+            encoder: called from one thread of the runner's.
+            max_batch: most images in one run of the encoder.
+            timeout: seconds after which a run of the encoder counts as failed.
+        """
+        self._encoder = encoder
+        self._max_batch = max_batch
+        self._timeout = timeout
+        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._task: asyncio.Task[None] | None = None
+        self._refusal: _Refusal | None = partial(_not_ready, "the encoder is warming up")
+        self.seconds_per_image = 0.0
+
+    async def start(self, report: Report) -> None:
+        """Warm the encoder up and begin; `report` is told of every change from here on.
+
+        Raises:
+            Exception: the encoder does not run.
+        """
+        loop = asyncio.get_running_loop()
+        for count in sorted({1, self._max_batch}):
+            await loop.run_in_executor(self._worker, self._encoder.probe, count)
+        self._refusal = None
+        await report(True)
+        self._task = asyncio.create_task(self._work(report), name="batch runner")
+
+    async def run(self, pixels: npt.NDArray[np.uint8]) -> Ran:
+        """Return the encoder's answer for one picture, uint8 (size, size, 3).
+
+        When the caller is cancelled the picture leaves the queue.
+
+        Raises:
+            Unavailable: INFERENCE_FAILED, the encoder does not run; SHUTTING_DOWN after `close`.
+        """
+        if self._refusal is not None:
+            raise self._refusal()
+        job = _Job(pixels, asyncio.get_running_loop().create_future())
+        self._jobs.put_nowait(job)
+        return await job.answer
+
+    async def close(self) -> None:
+        """Stop; refuse whatever still waits with SHUTTING_DOWN."""
+        self._refusal = shutting_down
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self, report: Report) -> None:
+        batch: list[_Job] = []
+        try:
+            while True:
+                batch = await self._next_batch()
+                try:
+                    await self._run_batch(batch)
+                except Exception:
+                    logger.exception("inference failed for a batch of %d", len(batch))
+                    await self._recover(batch, report)
+        finally:
+            if self._refusal is None:
+                self._refusal = partial(_not_ready, "the encoder's queue has ended")
+                await report(False)
+            _refuse([*batch, *self._waiting()], self._refusal)
+
+    async def _next_batch(self) -> list[_Job]:
+        """Wait for work and return up to `max_batch` jobs whose callers still wait; never none."""
+        while True:
+            batch = [await self._jobs.get()]
+            while len(batch) < self._max_batch and not self._jobs.empty():
+                batch.append(self._jobs.get_nowait())
+            if live := [job for job in batch if not job.answer.done()]:
+                return live
+
+    async def _run_batch(self, batch: list[_Job]) -> None:
+        started = time.perf_counter()
+        pixels = np.stack([job.pixels for job in batch])
+        vectors = await self._in_worker(self._encoder.embed, pixels)
+        seconds = time.perf_counter() - started
+        self.seconds_per_image = seconds / len(batch)
+        for job, vector in zip(batch, vectors, strict=True):
+            if not job.answer.done():
+                job.answer.set_result(Ran(vector, started, seconds))
+
+    async def _recover(self, failed: list[_Job], report: Report) -> None:
+        self._refusal = partial(_not_ready, "the encoder failed to run")
+        _refuse(failed, self._refusal)
+        await report(False)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._in_worker(self._encoder.probe, 1)
+                break
+            except Exception as error:
+                logger.warning("the encoder still fails: %s; next probe in %g s", error, pause)
+            _refuse(self._waiting(), self._refusal)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        logger.info("the encoder works again")
+        self._refusal = None
+        await report(True)
+
+    async def _in_worker(self, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await asyncio.wait_for(loop.run_in_executor(self._worker, function, *arguments), self._timeout)
+
+    def _waiting(self) -> list[_Job]:
+        return [self._jobs.get_nowait() for _ in range(self._jobs.qsize())]
+
+
+def shutting_down() -> Unavailable:
+    """Return the refusal of a service that is stopping."""
+    return Unavailable("SHUTTING_DOWN", "the service is stopping")
+
+
+def _refuse(jobs: Iterable[_Job], refusal: _Refusal) -> None:
+    for job in jobs:
+        if not job.answer.done():
+            job.answer.set_exception(refusal())
+
+
+def _not_ready(why: str) -> Unavailable:
+    return Unavailable("INFERENCE_FAILED", f"{why}; try again", retry_after=_RETRY_AFTER)
