@@ -65,9 +65,20 @@ def matrix(vectors: npt.ArrayLike) -> npt.NDArray[np.float16] | npt.NDArray[np.f
         return array.astype(np.float32, copy=False)
 
 
-def text_sizes(texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return an upper bound of the bytes that each string takes in a message, tag and length included."""
-    return np.fromiter((len(text.encode()) + 8 for text in texts), np.int64, len(texts))
+def text_sizes(texts: Sequence[str], field: str) -> npt.NDArray[np.int64]:
+    """Return an upper bound of the bytes that each string takes in a message, tag and length included.
+
+    Raises:
+        InvalidArgument: MALFORMED when one cannot be written as UTF-8 (a lone surrogate).
+    """
+    sizes = np.empty(len(texts), np.int64)
+    for i, text in enumerate(texts):
+        try:
+            sizes[i] = len(text.encode()) + 8
+        except UnicodeEncodeError as error:
+            path = f"{field}[{i}]"
+            raise InvalidArgument("MALFORMED", f"{path} is not UTF-8: {error}", field=path) from None
+    return sizes
 
 
 def split(sizes: npt.NDArray[np.int64], most_items: int, most_bytes: int) -> Iterator[slice]:
@@ -154,7 +165,11 @@ def told_as_whole(start: int, total: int) -> Iterator[None]:
 
 
 def _shift(error: ServiceError, field: str, start: int) -> None:
-    moved = _INDEX.sub(lambda match: f"[{int(match[1]) + start}]", field, count=1)
-    error.metadata["field"] = moved
-    error.message = error.message.replace(field, moved)
+    index = _INDEX.search(field)
+    if index is None:
+        return
+    there = field[: index.end()]
+    here = f"{field[: index.start()]}[{int(index[1]) + start}]"
+    error.metadata["field"] = here + field[index.end() :]
+    error.message = error.message.replace(there, here)
     error.args = (error.message,)

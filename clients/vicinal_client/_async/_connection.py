@@ -109,7 +109,10 @@ class AsyncConnection:
         Raises:
             VicinalError: what the last try failed with.
         """
-        deadline = Deadline(self._timeout if timeout is None else timeout)
+        seconds = self._timeout if timeout is None else timeout
+        if seconds <= 0:
+            raise DeadlineExceeded("DEADLINE_EXCEEDED", f"a timeout of {seconds:g} s leaves no time to call")
+        deadline = Deadline(seconds)
         repeats = 0
         while True:
             try:

@@ -49,6 +49,8 @@ class AsyncRun(Generic[Key]):
     ) -> None:
         if in_flight < 1:
             raise ValueError(f"in_flight is {in_flight}, must be at least 1")
+        if timeout <= 0:
+            raise ValueError(f"timeout is {timeout}, must be positive")
         self._method = method
         self._retry = retry
         self._source = enumerate(images)

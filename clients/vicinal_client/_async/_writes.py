@@ -97,7 +97,7 @@ class AsyncWriteCalls(AsyncDatasetCalls):
                 content_sha256=content_sha256[part] if content_sha256 is not None else (),
             )
 
-        sizes = text_sizes(ids) + (rows.itemsize * rows.shape[1] + 40)
+        sizes = text_sizes(ids, "sample_ids") + (rows.itemsize * rows.shape[1] + 40)
         parts = split(sizes, limits.max_samples_per_request, message_budget(limits.max_message_bytes))
         requests = ((part, request(part)) for part in parts)
         return await self._write(dataset, self._stub.AddSamples, requests, len(ids), progress, timeout)
@@ -137,7 +137,7 @@ class AsyncWriteCalls(AsyncDatasetCalls):
             )
 
         budget = message_budget(limits.max_message_bytes)
-        parts = split(text_sizes(ids), limits.max_samples_per_request, budget)
+        parts = split(text_sizes(ids, "sample_ids"), limits.max_samples_per_request, budget)
         requests = ((part, request(part)) for part in parts)
         return await self._write(dataset, self._stub.RemoveSamples, requests, len(ids), progress, timeout)
 
@@ -184,7 +184,10 @@ class AsyncWriteCalls(AsyncDatasetCalls):
                 labels=[wire.label_message(label) for label in stated[part]],
             )
 
-        sizes = text_sizes([label.sample_id + label.class_name + label.annotator for label in stated]) + 32
+        sizes = (
+            text_sizes([label.sample_id + label.class_name + label.annotator for label in stated], "labels")
+            + 32
+        )
         parts = split(sizes, limits.max_labels_per_request, message_budget(limits.max_message_bytes))
         requests = ((part, request(part)) for part in parts)
         return await self._write(dataset, self._stub.AddLabels, requests, len(stated), progress, timeout)
@@ -230,7 +233,7 @@ class AsyncWriteCalls(AsyncDatasetCalls):
                 ],
             )
 
-        sizes = text_sizes([key.sample_id + key.annotator for key in keys]) + 16
+        sizes = text_sizes([key.sample_id + key.annotator for key in keys], "labels") + 16
         parts = split(sizes, limits.max_labels_per_request, message_budget(limits.max_message_bytes))
         requests = ((part, request(part)) for part in parts)
         return await self._write(dataset, self._stub.RemoveLabels, requests, len(keys), progress, timeout)
