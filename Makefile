@@ -1,0 +1,82 @@
+# Everything runs in .venv, which is made on first need: `make demo` or `make test` on a fresh clone is enough.
+
+PYTHON ?=
+BASE ?=
+UPGRADE ?=
+PYTEST_FLAGS ?=
+
+BIN := .venv/bin
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
+# Plain scripts, which mypy's `packages` in pyproject.toml do not cover.
+SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint format stubs sync-client bench test-crash docker-check lock clean
+
+help: ## list the targets
+	@echo 'make TARGET [PYTHON=python3.12]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.demo ## label, propagate and flag real images, and write a report page
+	$(BIN)/vicinal demo
+
+test: lint docker-check ## everything that must hold: lint, then the tests
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: .venv/.dev ## style, types, and that what is generated is up to date
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy $(SCRIPTS)
+	$(BIN)/python protos/generate.py --check
+	$(BIN)/python clients/generate_sync.py --check
+	$(BIN)/buf lint protos
+	$(BIN)/python protos/breaking.py $(if $(BASE),--base $(BASE))
+
+format: .venv/.dev ## rewrite the code as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+stubs: .venv/.dev ## regenerate the stubs from the .proto files
+	$(BIN)/python protos/generate.py
+
+sync-client: .venv/.dev ## regenerate the synchronous client from the asynchronous one
+	$(BIN)/python clients/generate_sync.py
+
+bench: .venv/.dev ## time propagation against scipy and scikit-learn on one graph
+	$(BIN)/python tests/benchmarks/propagation.py
+
+test-crash: .venv/.dev ## kill the service and the store 50 times each under load
+	VICINAL_CRASH_ROUNDS=50 $(BIN)/python -m pytest -m crash --timeout=3600 $(PYTEST_FLAGS)
+
+docker-check: .venv/.dev ## check the Dockerfiles and the compose file (nothing is built: that needs an engine)
+	$(BIN)/hadolint docker/graph.Dockerfile docker/embed.Dockerfile
+	$(BIN)/docker-compose -f docker/compose.yaml --profile cpu config --quiet
+	$(BIN)/docker-compose -f docker/compose.yaml --profile gpu config --quiet
+	@echo 'docker/: Dockerfiles and compose file are valid; the images were not built'
+
+lock: .venv/.dev ## pin what is new in pyproject.toml (UPGRADE=1: the newest of everything)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --all-extras --universal \
+	  --python-version 3.11 --no-emit-index-url --annotation-style line --quiet \
+	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+
+clean: ## remove caches and builds; .venv stays
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python=$$(.ci/check-machine '$(PYTHON)') && echo "making .venv with $$python" && "$$python" -m venv .venv
+
+.venv/.demo: pyproject.toml requirements.lock | $(BIN)/python
+	@echo 'installing vicinal into .venv (once; a minute or two)'
+	$(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+.venv/.dev: pyproject.toml requirements.lock | $(BIN)/python
+	@echo 'installing vicinal and its development tools into .venv (once; two or three minutes)'
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch .venv/.demo $@
