@@ -1,0 +1,199 @@
+"""The neighbour graph: every node's k nearest, kept right as nodes come, move and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.index.base import Index
+from graph_service.index.choose import SWITCH_AT, IndexKind, make_index
+from graph_service.index.ranking import empty_lists, take_in
+from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, VectorTable, grown
+
+__all__ = ["NeighbourGraph"]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+_NO_SLOTS: Int32Array = np.zeros(0, dtype=np.int32)
+
+
+class NeighbourGraph:
+    """The directed k-nearest-neighbour lists of a changing set of unit vectors.
+
+    With the exact index the lists equal, up to ties, those built from scratch from the nodes alive
+    now, whatever the order of changes. With HNSW they are near it (see `HnswIndex`).
+    Not safe to change beside any other call.
+
+    Args:
+        dimension: length of a vector.
+        k: length of a list, at least 1.
+        index: which index finds the neighbours: `auto` by size, `exact` or `hnsw` whatever the size, or a
+            function from the vector table to an empty index.
+        switch_at: nodes beyond which `auto` uses HNSW.
+        batch: nodes that enter at a time; bounds the temporary memory.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        k: int,
+        *,
+        index: IndexKind | Callable[[VectorTable], Index] = "auto",
+        switch_at: int = SWITCH_AT,
+        batch: int = 1024,
+    ) -> None:
+        self.k = k
+        self._batch = batch
+        self._vectors = VectorTable(dimension)
+        self._index = (
+            index(self._vectors) if callable(index) else make_index(index, self._vectors, switch_at=switch_at)
+        )
+        self._neighbours, self._similarities = empty_lists(0, k)
+        self._alive: BoolArray = np.zeros(0, dtype=np.bool_)
+        self._capacity = 0
+
+    def __len__(self) -> int:
+        """Number of nodes alive."""
+        return len(self._index)
+
+    @property
+    def capacity(self) -> int:
+        """Slots ever used: nodes alive have slots from 0 to capacity - 1."""
+        return self._capacity
+
+    @property
+    def index_name(self) -> str:
+        """`exact` or `hnsw`: what finds neighbours now."""
+        return self._index.name
+
+    @property
+    def neighbours(self) -> Int32Array:
+        """Slots by falling similarity, int32 (capacity, k), padded with -1; of a dead slot all padding.
+
+        A read-only view that later updates write through or abandon: copy what must last.
+        """
+        return _read_only(self._neighbours[: self._capacity])
+
+    @property
+    def similarities(self) -> Float32Array:
+        """Their cosines in [-1, 1], float32 (capacity, k), padded with -inf. A view like `neighbours`."""
+        return _read_only(self._similarities[: self._capacity])
+
+    @property
+    def alive(self) -> BoolArray:
+        """Which slots hold a node, bool (capacity,). A view like `neighbours`."""
+        return _read_only(self._alive[: self._capacity])
+
+    def vectors(self, slots: Int32Array) -> Float32Array:
+        """The vectors of slots, float32 (m, dimension), a copy."""
+        return self._vectors[slots]
+
+    def search(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array]:
+        """The k nodes nearest to vectors outside the graph; see `Index.search`."""
+        return self._index.search(queries, k)
+
+    def update(
+        self,
+        *,
+        remove: Int32Array = _NO_SLOTS,
+        add: Float32Array | None = None,
+        move: tuple[Int32Array, Float32Array] | None = None,
+    ) -> Int32Array:
+        """Removes nodes, gives others a new vector in their slot, and adds nodes.
+
+        Costs one search for every node added or moved and for every node that had a removed or moved
+        one in its list; a pass over the lists if any was.
+
+        Args:
+            remove: int32 (r,), slots alive.
+            add: float32 (m, dimension), unit rows.
+            move: slots int32 (v,) alive, and their new vectors float32 (v, dimension), unit rows.
+
+        Returns:
+            The slots given to the added nodes, int32 (m,), in order: the lowest free ones, those just
+            removed among them.
+
+        Raises:
+            ValueError: a slot removed or moved is not alive, or named twice. Nothing was changed.
+        """
+        added = np.zeros((0, self._vectors.dimension), np.float32) if add is None else add
+        moved, moved_vectors = move if move is not None else (_NO_SLOTS, added[:0])
+        leaving = np.concatenate([remove, moved])
+        self._check_alive(leaving)
+        self._leave(leaving)
+        fresh = self._free_slots(len(added), besides=moved)
+        self._enter(np.concatenate([moved, fresh]), np.concatenate([moved_vectors, added]))
+        return fresh
+
+    def _check_alive(self, slots: Int32Array) -> None:
+        """Raises ValueError unless the slots are alive and distinct."""
+        in_range = (slots >= 0) & (slots < self._capacity)
+        if not in_range.all() or not self._alive[slots].all():
+            raise ValueError("a slot to remove or move is not alive")
+        if len(np.unique(slots)) < len(slots):
+            raise ValueError("a slot is removed or moved twice")
+
+    def _free_slots(self, count: int, *, besides: Int32Array) -> Int32Array:
+        """The `count` lowest slots that hold no node, `besides` left out."""
+        taken = np.zeros(self._capacity + count + len(besides), dtype=np.bool_)
+        taken[: self._capacity] = self._alive[: self._capacity]
+        taken[besides] = True
+        return np.flatnonzero(~taken)[:count].astype(np.int32)
+
+    def _leave(self, slots: Int32Array) -> None:
+        """Takes nodes out of the graph and refills the lists that held them."""
+        if not len(slots):
+            return
+        self._index.remove(slots)
+        self._alive[slots] = False
+        self._neighbours[slots] = -1
+        self._similarities[slots] = -np.inf
+        # One entry more than there are slots, so that padding, -1, reads False.
+        gone = np.zeros(self._capacity + 1, dtype=np.bool_)
+        gone[slots] = True
+        holders = np.flatnonzero(gone[self._neighbours[: self._capacity]].any(axis=1)).astype(np.int32)
+        for part in self._batches(holders):
+            self._write(part, *self._index.search(self._vectors[part], self.k + 1))
+
+    def _enter(self, slots: Int32Array, vectors: Float32Array) -> None:
+        """Puts nodes into free slots, finds their neighbours, and enters them into others' lists."""
+        self._make_room(int(slots.max(initial=-1)) + 1)
+        self._vectors.put(slots, vectors)
+        for part in self._batches(slots):
+            self._index.add(part)
+            # Newcomers and dead slots have empty lists, and must not be touched through them.
+            radii = np.where(self._alive, self._similarities[:, -1], np.float32(np.inf))
+            self._alive[part] = True
+            survey = self._index.survey(self._vectors[part], self.k + 1, radii[: self._capacity])
+            self._write(part, survey.slots, survey.similarities)
+            take_in(
+                (self._neighbours, self._similarities),
+                survey.touched,
+                part[survey.rows],
+                survey.touch_similarities,
+            )
+
+    def _write(self, nodes: Int32Array, slots: Int32Array, similarities: Float32Array) -> None:
+        """Makes lists of k + 1 found the lists of `nodes`, each without the node itself."""
+        # Stable: others keep their order before the node itself, which among duplicates may be missing.
+        order = np.argsort(slots == nodes[:, None], axis=1, kind="stable")[:, : self.k]
+        self._neighbours[nodes] = np.take_along_axis(slots, order, axis=1)
+        self._similarities[nodes] = np.take_along_axis(similarities, order, axis=1)
+
+    def _make_room(self, capacity: int) -> None:
+        self._capacity = max(self._capacity, capacity)
+        self._neighbours = grown(self._neighbours, capacity, -1)
+        self._similarities = grown(self._similarities, capacity, -np.inf)
+        self._alive = grown(self._alive, capacity, fill=False)
+
+    def _batches(self, slots: Int32Array) -> Iterator[Int32Array]:
+        for start in range(0, len(slots), self._batch):
+            yield slots[start : start + self._batch]
+
+
+def _read_only(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
+    array.flags.writeable = False
+    return array
