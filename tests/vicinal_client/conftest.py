@@ -15,7 +15,6 @@ import pytest
 from vicinal.embed.v1 import embed_pb2_grpc
 from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal.wire.serving import Server, ServerOptions
-
 from vicinal_client import AsyncEmbedClient, AsyncGraphClient, EmbedClient, GraphClient, RetryPolicy
 
 QUICK = RetryPolicy(attempts=4, initial_backoff=0.01, max_backoff=0.05)
@@ -50,13 +49,16 @@ class Blocking:
 
     def __getattr__(self, name):
         method = getattr(self._client, name)
-        return partial(self._call, method) if callable(method) else method
+        return self._blocking(method) if callable(method) else method
 
-    def _call(self, method, *args, **kwargs):
-        result = method(*args, **kwargs)
-        if inspect.isasyncgen(result):
-            return self._items(result)
-        return self._background.run(result)
+    def _blocking(self, method):
+        def call(*args, **kwargs):
+            result = method(*args, **kwargs)
+            if inspect.isasyncgen(result):
+                return self._items(result)
+            return self._background.run(result)
+
+        return call
 
     def _items(self, generator) -> Iterator[Any]:
         try:

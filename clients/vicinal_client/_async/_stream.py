@@ -3,10 +3,15 @@
 Only the caller's side pulls images, reads files and takes answers; gRPC drains a queue that never holds
 more than the images in flight. A stream stops taking images at half of its deadline and is followed by
 the next, so that each can have a deadline and yet the whole may take hours.
+
+A stream sends one image and waits for its answer before it sends more: a refusal of the whole stream then
+arrives as what it is, while asyncio gRPC reports a stream that ends under its writes as INTERNAL
+(github.com/grpc/grpc/issues/36066).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
@@ -56,6 +61,7 @@ class AsyncRun(Generic[Key]):
         self._source = enumerate(images)
         self._exhausted = False
         self._pending: dict[int, tuple[Key, bytes | Path]] = {}
+        self._again: deque[tuple[int, tuple[Key, bytes | Path]]] = deque()
         self._max_image_bytes = max_image_bytes
         self._digest = encoder_digest
         self._in_flight = in_flight
@@ -64,7 +70,7 @@ class AsyncRun(Generic[Key]):
     async def outcomes(self) -> AsyncGenerator[Embedded[Key], None]:
         """Yield the outcome of every image once, in the order of completion."""
         repeats = 0
-        while self._pending or not self._exhausted:
+        while self._again or not self._exhausted:
             answered = False
             failure: VicinalError | None = None
             try:
@@ -72,7 +78,7 @@ class AsyncRun(Generic[Key]):
                     async for outcome in stream:
                         answered = True
                         yield outcome
-                if self._pending:
+                if self._again:
                     failure = ConnectionFailed("OK", "the stream ended before every image was answered")
             except grpc.RpcError as error:
                 failure = failure_of(error)
@@ -89,23 +95,17 @@ class AsyncRun(Generic[Key]):
         if answered and isinstance(failure, DeadlineExceeded):
             return 0.0
         if isinstance(failure, TransportError) and failure.code == "INTERNAL":
-            # What asyncio gRPC reports when a stream breaks while it is being written to
-            # (github.com/grpc/grpc/issues/36066). Embedding has no side effects: try again.
+            # The stream ended under a write. Embedding has no side effects: try again.
             failure = ConnectionFailed(failure.code, failure.message)
         return self._retry.delay(repeats, failure)
 
     async def _one_stream(self) -> AsyncGenerator[Embedded[Key], None]:
-        """Open a stream, send what waits and then new images, and yield what becomes of them."""
+        """Open a stream, send what was not answered before and then new images, and yield the outcomes."""
         requests: Requests = Queue()
-        waiting, self._pending = self._pending, {}
-        for index, (key, image) in waiting.items():
-            refusal = await self._send(index, key, image, requests)
-            if refusal:
-                yield refusal
         taking = Deadline(self._timeout / 2)
         call = self._method(_drained(requests), timeout=self._timeout)
         try:
-            while refused := await self._fill(requests, taking):
+            while refused := await self._fill(requests, taking, answered=False):
                 for outcome in refused:
                     yield outcome
             async for response in call:
@@ -113,18 +113,25 @@ class AsyncRun(Generic[Key]):
                 if response.index in self._pending:
                     key, _ = self._pending.pop(response.index)
                     yield wire.embedded(key, response)
-                while refused := await self._fill(requests, taking):
+                while refused := await self._fill(requests, taking, answered=True):
                     for outcome in refused:
                         yield outcome
         finally:
             requests.put_nowait(None)
             call.cancel()
+            self._again.extendleft(reversed(self._pending.items()))
+            self._pending.clear()
 
-    async def _fill(self, requests: Requests, taking: Deadline) -> list[Embedded[Key]]:
-        """Send new images until enough are in flight; return the outcome of those that cannot be sent."""
+    async def _fill(self, requests: Requests, taking: Deadline, *, answered: bool) -> list[Embedded[Key]]:
+        """Send images until enough are in flight; return the outcome of those that cannot be sent.
+
+        Closes the stream's sending side when it gets no more images: none are left, or its time is up.
+        """
         refused: list[Embedded[Key]] = []
-        while len(self._pending) + len(refused) < self._in_flight and taking.remaining():
-            item = next(self._source, None)
+        most = self._in_flight if answered else 1
+        time_is_up = answered and not taking.remaining()
+        while len(self._pending) + len(refused) < most and not time_is_up:
+            item = self._again.popleft() if self._again else next(self._source, None)
             if item is None:
                 self._exhausted = True
                 break
@@ -132,7 +139,7 @@ class AsyncRun(Generic[Key]):
             refusal = await self._send(index, key, image, requests)
             if refusal:
                 refused.append(refusal)
-        if self._exhausted or not taking.remaining():
+        if (time_is_up or (self._exhausted and not self._again)) and (answered or not self._pending):
             requests.put_nowait(None)
         return refused
 
