@@ -54,7 +54,7 @@ def formatted(code: str, home: Path) -> str:
     """Return `code` as ruff would have it in the file `home`."""
     for command in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--stdin-filename", str(home), "-"]
-        code = subprocess.run(ruff, input=code, capture_output=True, encoding="utf-8", check=True).stdout
+        code = subprocess.run(ruff, input=code, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
     return code
 
 
