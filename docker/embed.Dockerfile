@@ -39,7 +39,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM cuda AS gpu
 LABEL org.opencontainers.image.title="vicinal embedding service (GPU)" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --user-group --no-create-home vicinal
+RUN groupadd --gid 10001 vicinal \
+ && useradd --uid 10001 --gid vicinal --no-create-home vicinal
 COPY --from=build-gpu /opt/vicinal /opt/vicinal
 COPY docker/healthy.py /opt/vicinal/healthy.py
 ENV PATH=/opt/vicinal/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
@@ -53,7 +54,8 @@ ENTRYPOINT ["python", "-m", "embed_service", "--host", "0.0.0.0", "--port", "500
 FROM ${PYTHON_IMAGE} AS cpu
 LABEL org.opencontainers.image.title="vicinal embedding service" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --user-group --no-create-home vicinal
+RUN groupadd --gid 10001 vicinal \
+ && useradd --uid 10001 --gid vicinal --no-create-home vicinal
 COPY --from=build-cpu /opt/vicinal /opt/vicinal
 COPY docker/healthy.py /opt/vicinal/healthy.py
 ENV PATH=/opt/vicinal/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

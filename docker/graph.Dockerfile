@@ -25,7 +25,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="vicinal graph service" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --user-group --no-create-home vicinal \
+RUN groupadd --gid 10001 vicinal \
+ && useradd --uid 10001 --gid vicinal --no-create-home vicinal \
  && install --directory --owner=vicinal --group=vicinal /data
 COPY --from=build /opt/vicinal /opt/vicinal
 COPY docker/healthy.py /opt/vicinal/healthy.py
