@@ -225,4 +225,15 @@ def _by_sample(snapshot: Snapshot) -> tuple[Int32, Float32]:
 
 def _evidence(snapshot: Snapshot, node: int, class_index: int, count: int) -> list[Evidence]:
     """Return the neighbours of a flagged label's node that speak against it, as samples."""
-    raise NotImplementedError
+    view = snapshot.view
+    against = dissent(snapshot.adjacency, snapshot.beliefs().rows, node, class_index, count)
+    columns = (against.nodes.tolist(), against.weights.tolist(), against.classes.tolist())
+    return [
+        Evidence(
+            sample_id=view.ids[view.node_samples[other]],
+            weight=weight,
+            class_name=snapshot.classes[believed],
+            similarity=view.similarity(node, other),
+        )
+        for other, weight, believed in zip(*columns, strict=True)
+    ]

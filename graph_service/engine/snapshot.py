@@ -82,6 +82,14 @@ class GraphView:
         """Bool (slots,): where there is a node."""
         return self.node_samples >= 0
 
+    def similarity(self, node: int, other: int) -> float:
+        """Return the cosine of two nodes, one of which has the other in its list."""
+        for holder, held in ((node, other), (other, node)):
+            found = np.flatnonzero(self.neighbours[holder] == held)
+            if found.size:
+                return float(self.similarities[holder, found[0]])
+        raise KeyError(f"{node} and {other} are not neighbours")
+
     def adjacency(self, settings: Propagation) -> Adjacency:
         """Return the adjacency for these settings; O(slots × k) once for each method and temperature."""
         key = settings.method, settings.temperature
@@ -175,7 +183,7 @@ class Snapshot:
     def _held_out(self) -> Float32:
         seeds = self.seeds()
         steps = self.propagation.steps
-        return held_out_beliefs(self.adjacency, seeds.scores, seeds.clamped, seeds.labelled, steps)
+        return held_out_beliefs(self.adjacency, seeds.scores, seeds.labelled, steps)
 
 
 def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:

@@ -87,7 +87,7 @@ HOSTILE = {
         "AddSamples",
         samples(["x"], tensor_pb2.Tensor(element_type=1, shape=[2**62, 4], data=b"")),
         "BAD_TENSOR",
-        "vectors.data",
+        "vectors.shape",
     ),
     "integer vectors": (
         "AddSamples",

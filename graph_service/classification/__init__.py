@@ -1,0 +1,1 @@
+"""The vote about vectors outside the graph."""

@@ -1,0 +1,108 @@
+"""Planted errors stand out, and no label speaks for itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_service.events import Method
+from graph_service.flagging.suspicion import dissent, held_out_beliefs, suspicion
+from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.beliefs import beliefs, decide
+from graph_service.propagation.propagate import propagate
+
+CLASSES = 4
+
+
+def graph(vectors, k=6):
+    """The symmetrised graph of unit vectors, by brute force."""
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    neighbours = np.argsort(-cosines, axis=1)[:, :k].astype(np.int32)
+    similarities = np.take_along_axis(cosines, neighbours, axis=1).astype(np.float32)
+    return adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=0.1)
+
+
+def clusters(rng, n=200):
+    truth = rng.integers(0, CLASSES, n)
+    vectors = np.eye(CLASSES, 8)[truth] + 0.25 * rng.normal(size=(n, 8))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), truth
+
+
+def one_hot(classes, labelled):
+    seeds = np.zeros((len(classes), CLASSES))
+    seeds[labelled, classes[labelled]] = 1
+    return seeds
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_planted_errors_stand_out(share):
+    rng = np.random.default_rng(3)
+    vectors, truth = clusters(rng)
+    labelled = rng.random(len(truth)) < share
+    wrong = labelled & (rng.random(len(truth)) < 0.1)
+    stated = np.where(wrong, (truth + 1) % CLASSES, truth).astype(np.int32)
+    held_out = held_out_beliefs(graph(vectors), one_hot(stated, labelled), labelled, 20)
+    scores = suspicion(held_out, stated)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert wrong.sum() >= 2
+    assert (scores[wrong] > 0.5).mean() > 0.9
+    assert (scores[labelled & ~wrong] > 0.5).mean() < 0.1
+    assert not held_out[~labelled].any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), folds=st.integers(2, 12))
+def test_a_label_does_not_speak_for_itself(seed, folds):
+    rng = np.random.default_rng(seed)
+    vectors, classes = clusters(rng, 40)
+    labelled = rng.random(40) < 0.6
+    if not labelled.any():
+        return
+    adj, node = graph(vectors), rng.choice(np.flatnonzero(labelled))
+    before = held_out_beliefs(adj, one_hot(classes, labelled), labelled, 20, folds=folds)[node]
+    classes[node] = (classes[node] + 1) % CLASSES
+    after = held_out_beliefs(adj, one_hot(classes, labelled), labelled, 20, folds=folds)[node]
+    np.testing.assert_array_equal(before, after)
+
+
+def test_with_a_fold_for_each_label_it_is_leave_one_out():
+    rng = np.random.default_rng(8)
+    vectors, classes = clusters(rng, 30)
+    labelled = np.arange(30) % 2 == 0
+    adj, seeds = graph(vectors), one_hot(classes, labelled)
+    found = held_out_beliefs(adj, seeds, labelled, 20, folds=15)
+    for node in np.flatnonzero(labelled):
+        others, kept = labelled.copy(), seeds.copy()
+        others[node], kept[node] = False, 0
+        expected = beliefs(propagate(adj, kept, others, 20))[node]
+        np.testing.assert_allclose(found[node], expected, atol=1e-6)
+
+
+def test_without_evidence_there_is_no_suspicion():
+    vectors = np.eye(4)[[0, 0, 1, 1]] + 1e-3
+    labelled = np.array([True, False, False, False])
+    seeds = one_hot(np.zeros(4, int), labelled)
+    held_out = held_out_beliefs(graph(vectors, k=1), seeds, labelled, 20)
+    assert suspicion(held_out[:1], np.array([0], np.int32)) == 0
+    assert held_out_beliefs(graph(vectors), seeds * 0, labelled & False, 20).shape == (4, CLASSES)
+
+
+def test_dissent_names_the_heaviest_neighbours_of_another_class():
+    rng = np.random.default_rng(5)
+    vectors, truth = clusters(rng, 60)
+    adj = graph(vectors)
+    rows = one_hot(truth, np.arange(60) >= 0).astype(np.float32)
+    rows[7] = 0
+    for node in range(60):
+        found = dissent(adj, rows, node, (truth[node] + 1) % CLASSES, 3)
+        classes, _ = decide(rows)
+        row = slice(adj.indptr[node], adj.indptr[node + 1])
+        speaks = [
+            (-weight, j)
+            for j, weight in zip(adj.indices[row], adj.weights[row], strict=True)
+            if classes[j] not in (-1, (truth[node] + 1) % CLASSES)
+        ]
+        np.testing.assert_allclose(found.weights, [-w for w, _ in sorted(speaks)][:3])
+        assert set(found.nodes) <= {j for _, j in speaks}
+        np.testing.assert_array_equal(found.classes, classes[found.nodes])
