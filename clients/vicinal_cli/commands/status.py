@@ -1,0 +1,107 @@
+"""`vicinal status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from vicinal_client import Dataset
+
+from vicinal_cli.commands.output import Destination
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.console import fail, note
+from vicinal_cli.errors import CliError
+from vicinal_cli.files.formats import Format
+from vicinal_cli.files.results import Column, Result
+from vicinal_cli.options import EmbedTarget, GraphTarget, Output, OutputFormat
+
+__all__ = ["status"]
+
+_BRIEF = (
+    Column("dataset", str),
+    Column("samples", int),
+    Column("verified", int),
+    Column("given", int),
+    Column("revision", int),
+    Column("classes", str),
+)
+_FULL = (
+    *_BRIEF,
+    Column("nodes", int),
+    Column("dimension", int),
+    Column("neighbours", int),
+    Column("index", str),
+    Column("method", str),
+    Column("temperature", float),
+    Column("steps", int),
+    Column("encoder_digest", str),
+)
+_SHOWN = 12
+"""Most classes named in a table."""
+
+
+def status(
+    output: Output = None,
+    form: OutputFormat = None,
+    graph: GraphTarget = DEFAULT_GRAPH,
+    embed: EmbedTarget = DEFAULT_EMBED,
+) -> None:
+    """Say whether the services answer, what they serve, and list the datasets.
+
+    With --format csv, jsonl or parquet the list has more columns. The exit
+    status is 1 when a service is not SERVING.
+
+    Example:
+      vicinal status
+    """
+    destination = Destination.of(output, form)
+    serving = _say_encoder(embed)
+    try:
+        with graph_client(graph) as client:
+            datasets = client.list_datasets()
+    except CliError as error:
+        fail(error)
+        serving = False
+    else:
+        note(f"graph service  SERVING at {graph}: {len(datasets)} datasets")
+        brief = destination.form is Format.TABLE
+        rows = map(_brief if brief else _full, datasets)
+        destination.write(Result(_BRIEF if brief else _FULL, rows))
+    if not serving:
+        raise typer.Exit(1)
+
+
+def _say_encoder(target: str) -> bool:
+    try:
+        with embed_client(target) as client:
+            model = client.model()
+    except CliError as error:
+        fail(error)
+        return False
+    note(
+        f"embed service  SERVING at {target}: {model.name}, {model.dimension} numbers a vector, "
+        f"{model.provider}, digest {model.encoder_digest}"
+    )
+    return True
+
+
+def _brief(one: Dataset) -> tuple[Any, ...]:
+    more = f", … ({len(one.classes)})" if len(one.classes) > _SHOWN else ""
+    return *_counts(one), ", ".join(one.classes[:_SHOWN]) + more
+
+
+def _full(one: Dataset) -> tuple[Any, ...]:
+    settings = (one.method.value, one.temperature, one.steps, one.encoder_digest)
+    return (
+        *_counts(one),
+        ",".join(one.classes),
+        one.node_count,
+        one.dimension,
+        one.neighbours,
+        one.index,
+        *settings,
+    )
+
+
+def _counts(one: Dataset) -> tuple[Any, ...]:
+    return one.name, one.sample_count, one.verified_label_count, one.given_label_count, one.revision

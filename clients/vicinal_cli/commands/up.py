@@ -1,0 +1,79 @@
+"""`vicinal up`."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
+from vicinal_cli.console import note
+from vicinal_cli.needs import EMBED, GRAPH, require
+from vicinal_cli.up.pair import PairOptions, run_pair
+
+__all__ = ["up"]
+
+
+class Device(StrEnum):
+    """Where the encoder runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+def up(
+    data_dir: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the embedded store keeps samples and labels.")
+    ] = Path("vicinal-data"),
+    redis_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Use this Redis (7 or newer) or Valkey instead of the embedded store."
+        ),
+    ] = None,
+    allow_cache_only: Annotated[
+        bool, typer.Option("--allow-cache-only", help="Accept a store that may lose what it acknowledged.")
+    ] = False,
+    encoder: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An ONNX encoder instead of the starter encoder.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")] = Device.AUTO,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    embed_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the embedding service; 0 takes a free one.")
+    ] = 50051,
+    graph_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the graph service; 0 takes a free one.")
+    ] = 50052,
+) -> None:
+    """Start both services and the embedded store, until Ctrl-C.
+
+    When both are SERVING, their addresses are printed. When one dies, the
+    other is stopped, and the exit status is 1. Nothing is left running.
+
+    Examples:
+      vicinal up
+      vicinal up --data-dir /srv/vicinal --encoder my-encoder.onnx
+      vicinal up --redis-url redis://localhost:6379
+    """
+    require("vicinal up", "graph,embed", *EMBED, *GRAPH)
+    store = ["--redis-url", redis_url] if redis_url else ["--data-dir", str(data_dir)]
+    options = PairOptions(
+        host,
+        embed_port,
+        graph_port,
+        ["--device", device.value, *(["--encoder", str(encoder)] if encoder else [])],
+        [*store, *(["--allow-cache-only"] if allow_cache_only else [])],
+    )
+    asyncio.run(run_pair(options, _say_serving))
+
+
+def _say_serving(embed: str, graph: str) -> None:
+    note("vicinal is up: both services are SERVING; Ctrl-C stops them.")
+    if (embed, graph) != (DEFAULT_EMBED, DEFAULT_GRAPH):
+        note("In other terminals, say where they are:")
+    typer.echo(f"export VICINAL_EMBED={embed}\nexport VICINAL_GRAPH={graph}")

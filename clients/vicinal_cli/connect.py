@@ -1,0 +1,61 @@
+"""Clients of services that are known to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from vicinal_client import ConnectionFailed, DeadlineExceeded, EmbedClient, GraphClient
+
+from vicinal_cli.errors import CliError
+
+__all__ = ["DEFAULT_EMBED", "DEFAULT_GRAPH", "embed_client", "graph_client"]
+
+DEFAULT_EMBED = "127.0.0.1:50051"
+DEFAULT_GRAPH = "127.0.0.1:50052"
+
+_PATIENCE = 3.0
+"""Seconds a service gets to say SERVING before the command gives up."""
+_TIMEOUT = 120.0
+"""Seconds for one request: large datasets take their time to propagate."""
+
+Client = TypeVar("Client", EmbedClient, GraphClient)
+
+
+@contextmanager
+def graph_client(target: str) -> Iterator[GraphClient]:
+    """Yield a client of the graph service at `target`.
+
+    Raises:
+        CliError: it cannot be reached or is not ready.
+    """
+    with GraphClient(target, timeout=_TIMEOUT) as client:
+        yield _ready(client, "graph service", "--graph")
+
+
+@contextmanager
+def embed_client(target: str) -> Iterator[EmbedClient]:
+    """Yield a client of the embedding service at `target`.
+
+    Raises:
+        CliError: it cannot be reached or is not ready.
+    """
+    with EmbedClient(target, timeout=_TIMEOUT) as client:
+        yield _ready(client, "embedding service", "--embed")
+
+
+def _ready(client: Client, name: str, flag: str) -> Client:
+    try:
+        client.wait_until_ready(_PATIENCE)
+    except ConnectionFailed as error:
+        raise CliError(
+            f"no {name} answers at {client.target}",
+            f"start the services with `vicinal up`, or name the right one with {flag} HOST:PORT.",
+        ) from error
+    except DeadlineExceeded as error:
+        raise CliError(
+            f"the {name} at {client.target} is not SERVING",
+            "it may still be starting; try again in a moment, or see its log.",
+        ) from error
+    return client

@@ -1,0 +1,1 @@
+"""`vicinal demo`: the whole of vicinal, played on real images, with a report."""

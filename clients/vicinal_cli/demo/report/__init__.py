@@ -1,0 +1,1 @@
+"""The page that `vicinal demo` writes: one file, nothing loaded from elsewhere."""

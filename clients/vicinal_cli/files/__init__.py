@@ -1,0 +1,1 @@
+"""What is read from and written to files: images in folders, labels, vectors, results."""

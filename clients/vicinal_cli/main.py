@@ -1,0 +1,82 @@
+"""The command line as a whole: which commands there are, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+from vicinal_client import VicinalError
+
+from vicinal_cli.commands.add import add
+from vicinal_cli.commands.beliefs import classify, export
+from vicinal_cli.commands.demo import demo
+from vicinal_cli.commands.embed import embed
+from vicinal_cli.commands.label import label
+from vicinal_cli.commands.reading import flag, propagate, suggest
+from vicinal_cli.commands.status import status
+from vicinal_cli.commands.up import up
+from vicinal_cli.console import fail
+from vicinal_cli.errors import CliError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="vicinal",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Services": (up, status, demo),
+    "Images and labels in": (add, label, embed),
+    "Answers out": (suggest, flag, propagate, classify, export),
+}
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"vicinal {version('vicinal')}")
+        except PackageNotFoundError:
+            typer.echo("vicinal, not installed as a package")
+        raise typer.Exit
+
+
+@app.callback()
+def _vicinal(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Label a handful of images; the neighbourhood does the rest.
+
+    Begin with `vicinal demo`, or with your own images:
+
+      vicinal up                                     (in a terminal of its own)
+      vicinal add photos/ --dataset pets --classes cat,dog
+      vicinal suggest --dataset pets                 (what to label next)
+      vicinal label tom/1.jpg cat --dataset pets
+      vicinal export labels.csv --dataset pets       (a class for every image)
+    """
+
+
+def main() -> None:
+    """Run the command line. An error is one line on stderr and exit status 1.
+
+    Set VICINAL_TRACEBACK=1 to see where it came from.
+    """
+    try:
+        app()
+    except (CliError, VicinalError, OSError) as error:
+        if os.environ.get("VICINAL_TRACEBACK"):
+            raise
+        fail(error)
+        raise SystemExit(1) from None

@@ -1,0 +1,28 @@
+"""What must be installed for a command that starts services."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from vicinal_cli.errors import CliError
+
+__all__ = ["EMBED", "GRAPH", "require"]
+
+EMBED = ("onnxruntime", "PIL", "grpc_health")
+GRAPH = ("hnswlib", "msgpack", "numba", "redis", "scipy", "grpc_health")
+
+
+def require(command: str, extra: str, *modules: str) -> None:
+    """Check that `modules` are installed, without loading them.
+
+    Args:
+        command: what needs them, e.g. "vicinal up".
+        extra: what to install, e.g. "graph,embed".
+        modules: top-level names.
+
+    Raises:
+        CliError: one is missing.
+    """
+    missing = sorted({name for name in modules if find_spec(name) is None})
+    if missing:
+        raise CliError(f"{command} needs {', '.join(missing)}", f"pip install 'vicinal[{extra}]'")

@@ -1,0 +1,1 @@
+"""Both services and the embedded store, in one process tree."""

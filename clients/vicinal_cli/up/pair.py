@@ -1,0 +1,144 @@
+"""Both services side by side: ready together, gone together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vicinal_client import AsyncEmbedClient, AsyncGraphClient
+
+from vicinal_cli.errors import CliError
+from vicinal_cli.up.linux import adopt_orphans, children
+from vicinal_cli.up.service import Service, ServiceSpec
+
+__all__ = ["PairOptions", "run_pair"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL = 0.05
+_ORPHAN_GRACE = 30.0
+"""Seconds for what a dead service left running."""
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """Where the services listen and what they are given.
+
+    Attributes:
+        host: where both listen.
+        embed_port: 0 for any free one.
+        graph_port: 0 for any free one.
+        embed_arguments: more flags of `python -m embed_service`.
+        graph_arguments: more flags of `python -m graph_service`.
+    """
+
+    host: str
+    embed_port: int
+    graph_port: int
+    embed_arguments: Sequence[str]
+    graph_arguments: Sequence[str]
+
+    def specs(self) -> tuple[ServiceSpec, ServiceSpec]:
+        """Return how to start the embedding and the graph service."""
+        return (
+            ServiceSpec(
+                "embed", "embed_service", self.embed_arguments, AsyncEmbedClient, self.host, self.embed_port
+            ),
+            ServiceSpec(
+                "graph", "graph_service", self.graph_arguments, AsyncGraphClient, self.host, self.graph_port
+            ),
+        )
+
+
+async def run_pair(options: PairOptions, on_serving: Callable[[str, str], None]) -> None:
+    """Run both services until SIGINT, SIGTERM or SIGHUP; when this returns or raises, both are gone.
+
+    A second signal ends them at once, without waiting for calls under way.
+
+    Args:
+        options: what to run.
+        on_serving: called with the addresses of the embedding and the graph service, when both are SERVING.
+
+    Raises:
+        CliError: a service ended by itself; the other was stopped.
+    """
+    adopt_orphans()
+    services: list[Service] = []
+    stop = _stop_signal(services)
+    with tempfile.TemporaryDirectory(prefix="vicinal-") as folder:
+        try:
+            for spec in options.specs():
+                services.append(await Service.start(spec, Path(folder)))  # noqa: PERF401 (one by one: a signal may come between)
+            await _run(services, stop, on_serving)
+        finally:
+            for service in services:
+                service.ask_to_stop()
+            await asyncio.gather(*(service.stopped() for service in services))
+            await _end_orphans()
+
+
+def _stop_signal(services: Sequence[Service]) -> asyncio.Event:
+    """Return what the first signal sets. It asks every service to stop, and so does each later one."""
+    event = asyncio.Event()
+
+    def on_signal() -> None:
+        for service in services:
+            service.ask_to_stop(again=event.is_set())
+        event.set()
+
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return event
+
+
+async def _run(
+    services: Sequence[Service], stop: asyncio.Event, on_serving: Callable[[str, str], None]
+) -> None:
+    """Wait until both serve, say so, and wait for the end.
+
+    Raises:
+        CliError: a service ended by itself.
+    """
+    ends = [asyncio.create_task(service.ended()) for service in services]
+    wish = asyncio.create_task(stop.wait())
+    ready = asyncio.create_task(_serving(services))
+    tasks: list[asyncio.Task[Any]] = [*ends, wish, ready]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not wish.done():
+            ready.result()
+            on_serving(*(service.address for service in services))
+            await asyncio.wait([*ends, wish], return_when=asyncio.FIRST_COMPLETED)
+        if not wish.done():
+            raise CliError(next(end.result() for end in ends if end.done()), "the other service was stopped")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _serving(services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.serving() for service in services))
+
+
+async def _end_orphans() -> None:
+    """Stop what a service that died left running: the embedded store."""
+    for pid in children():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _ORPHAN_GRACE
+    while orphans := children():
+        for pid in orphans:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            if time.monotonic() > deadline:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(_POLL)
