@@ -1,5 +1,7 @@
 """What the log does when the server is not as it left it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -144,3 +146,16 @@ def test_a_page_of_the_log_keeps_to_its_bounds(client, most_bytes, most_entries,
         client.xadd("stream", {"event": "x" * 95}, id=f"{revision}-0")
     page = script(client, "read")(keys=["stream"], args=[0, most_bytes, most_entries])
     assert len(page) == expected
+
+
+def test_an_append_whose_connection_breaks_is_not_sent_again(client, log):
+    client.client_pause(10_000, all=False)
+    with ThreadPoolExecutor(1) as pool:
+        append = pool.submit(log.append, [labelling(6)])
+        while not any(peer["cmd"] == "evalsha" and "b" in peer["flags"] for peer in client.client_list()):
+            time.sleep(0.01)
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        with pytest.raises(Unavailable, match="closed"):
+            append.result()
+    client.client_unpause()
+    assert log.head() == 5
