@@ -57,6 +57,7 @@ ROOMS: dict[str, list[str]] = {
 
 SERVERS = ["embed_service.rpc", "embed_service.__main__", "graph_service.rpc", "graph_service.__main__"]
 WIRE = ["vicinal.wire.status", "vicinal.wire.serving", "vicinal_client", *SERVERS]
+ENCODER_MAKERS = ["embed_service.starter", "embed_service.training"]
 # Library -> the only rooms that may import it.
 LIBRARIES: dict[str, list[str]] = {
     "grpc": WIRE,
@@ -71,11 +72,11 @@ LIBRARIES: dict[str, list[str]] = {
     "numba": NUMERIC,
     "scipy": NUMERIC,
     "onnxruntime": ["embed_service"],
-    "onnx": ["embed_service.starter", "embed_service.training"],
+    "onnx": ENCODER_MAKERS,
     "PIL": ["embed_service", "vicinal_cli"],
-    "torch": ["embed_service.training"],
-    "torchvision": ["embed_service.training"],
-    "timm": ["embed_service.training"],
+    "torch": ENCODER_MAKERS,
+    "torchvision": ENCODER_MAKERS,
+    "timm": ENCODER_MAKERS,
     "matplotlib": ["vicinal_cli"],
     "pyarrow": ["vicinal_cli"],
     "rich": ["vicinal_cli"],
