@@ -20,13 +20,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from vicinal.embed.v1 import embed_pb2_grpc
-from vicinal.wire.serving import Server
 
 from embed_service.__main__ import assemble
 from embed_service.batching.pipeline import Pipeline
 from embed_service.encoder.model import METADATA_KEY, Encoder
 from embed_service.flags import parser
+from vicinal.embed.v1 import embed_pb2_grpc
+from vicinal.wire.serving import Server
 
 SIZE, DIMENSION = 8, 16
 PREPROCESSING = (

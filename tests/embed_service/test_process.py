@@ -14,9 +14,9 @@ import grpc
 import numpy as np
 import onnx
 import pytest
-from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 
 from embed_service.__main__ import main
+from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 
 
 @pytest.fixture

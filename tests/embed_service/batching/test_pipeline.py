@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from vicinal.wire.errors import ResourceExhausted, Unavailable
 
 from embed_service.batching.pipeline import Pipeline
 from embed_service.batching.runner import BatchRunner
 from embed_service.images.decode import decode
 from embed_service.limits import Limits
+from vicinal.wire.errors import ResourceExhausted, Unavailable
 
 
 class Health:
@@ -159,6 +159,22 @@ async def test_failed_inference_fails_its_batch_and_recovers_at_once(
     assert caught.value.reason == "INFERENCE_FAILED"
     await until(lambda: health.said == [True, False, True])
     assert (await pipeline.embed(pngs[:1]))[0].vector is not None
+
+
+async def test_call_that_failed_leaves_nothing_behind(
+    make: Any, steered: Any, encode: Any, health: Health, pngs: list[bytes]
+) -> None:
+    """Its other images are dropped from the queue: each of these would fail a batch of its own."""
+    pipeline = await make(max_batch=1)
+    steered.gate.clear()
+    call = asyncio.create_task(pipeline.embed([encode(Image.new("RGB", (8, 8), "white"), "PNG")] * 5))
+    await until(lambda: pipeline._runner._jobs.qsize() == 4)
+    steered.gate.set()
+    with pytest.raises(Unavailable):
+        await call
+    await until(lambda: health.said == [True, False, True])
+    assert (await pipeline.embed(pngs[:1]))[0].vector is not None
+    assert health.said == [True, False, True]
 
 
 async def test_broken_encoder_is_probed_until_it_works(

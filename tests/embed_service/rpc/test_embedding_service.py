@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2
 from PIL import Image
+
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.errors import (
     FailedPrecondition,
@@ -246,6 +247,12 @@ async def test_stream_answers_everything_and_lives_through_bad_images(
             vector = unpack(answer.embedding, "embedding")
             np.testing.assert_allclose(vector, expected(pictures[number]), atol=1e-5)
     assert await service.health() == SERVING
+
+
+async def test_encoder_digest_counts_in_the_first_message_only(start: Any, pngs: Any) -> None:
+    service = await start()
+    requests = [StreamRequest(image=png, encoder_digest="0" * 64 * i) for i, png in enumerate(pngs[:3])]
+    assert len(await drained(service.stub.StreamEmbed(iter(requests)))) == 3
 
 
 async def test_empty_stream(start: Any) -> None:
