@@ -9,8 +9,6 @@ import sys
 from dataclasses import fields
 
 import grpc
-from vicinal.embed.v1 import embed_pb2_grpc
-from vicinal.wire.serving import Server, ServerOptions, serve
 
 from embed_service.batching.pipeline import Pipeline
 from embed_service.batching.runner import BatchRunner
@@ -20,6 +18,8 @@ from embed_service.flags import parser
 from embed_service.images.decode import decode
 from embed_service.limits import Limits
 from embed_service.rpc.servicer import DOMAIN, SERVICE, EmbeddingServicer
+from vicinal.embed.v1 import embed_pb2_grpc
+from vicinal.wire.serving import Server, ServerOptions, serve
 
 logger = logging.getLogger("embed_service")
 

@@ -9,10 +9,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from vicinal.graph.v1 import graph_pb2_grpc
-from vicinal.wire.errors import ServiceError
-from vicinal.wire.serving import Server, ServerOptions, serve
-
 from graph_service.engine.engine import Engine
 from graph_service.engine.limits import Limits
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
@@ -20,6 +16,9 @@ from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
 from graph_service.propagation.kernel import warm_up
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
+from vicinal.graph.v1 import graph_pb2_grpc
+from vicinal.wire.errors import ServiceError
+from vicinal.wire.serving import Server, ServerOptions, serve
 
 _logger = logging.getLogger("graph_service")
 

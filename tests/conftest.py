@@ -9,12 +9,12 @@ import time
 from contextlib import ExitStack, closing
 
 import pytest
-from vicinal.wire.errors import Unavailable
 
 from graph_service.log.connection import connect
 from graph_service.log.embedded import EmbeddedServer
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import REQUIRED
+from vicinal.wire.errors import Unavailable
 
 
 class EmbeddedUnderTest:

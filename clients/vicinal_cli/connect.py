@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from vicinal_client import ConnectionFailed, DeadlineExceeded, EmbedClient, GraphClient
-
 from vicinal_cli.errors import CliError
+from vicinal_client import ConnectionFailed, DeadlineExceeded, EmbedClient, GraphClient
 
 __all__ = ["DEFAULT_EMBED", "DEFAULT_GRAPH", "embed_client", "graph_client"]
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
-from vicinal_client import Progress, VicinalError
 
 from vicinal_cli.errors import CliError, explain
+from vicinal_client import Progress, VicinalError
 
 __all__ = ["fail", "note", "progress", "stderr", "stdout", "warn_of"]
 

@@ -6,11 +6,11 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from vicinal_client import EmbedClient, Embedded, Progress
 
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.folders import ImageFile
 from vicinal_cli.files.vector_set import VectorSet
+from vicinal_client import EmbedClient, Embedded, Progress
 
 __all__ = ["Embedding", "in_order"]
 

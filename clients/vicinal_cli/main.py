@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
-from vicinal_client import VicinalError
 
 from vicinal_cli.commands.add import add
 from vicinal_cli.commands.beliefs import classify, export
@@ -20,6 +19,7 @@ from vicinal_cli.commands.status import status
 from vicinal_cli.commands.up import up
 from vicinal_cli.console import fail
 from vicinal_cli.errors import CliError
+from vicinal_client import VicinalError
 
 __all__ = ["app", "main"]
 

@@ -6,7 +6,6 @@ from dataclasses import fields
 
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.tensors import unpack
-
 from vicinal_client._embed_types import Embedded, Embeddings, EmbedLimits, ImageError, Key, Model, Timing
 
 __all__ = ["embedded", "embeddings", "model"]

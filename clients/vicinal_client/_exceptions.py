@@ -23,6 +23,7 @@ TransportError the fate of a write is unknown: repeat it with the same `request_
 from __future__ import annotations
 
 import grpc
+
 from vicinal.wire.errors import (
     Aborted,
     AlreadyExists,

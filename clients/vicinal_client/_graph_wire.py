@@ -7,10 +7,10 @@ from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
+
 from vicinal.graph.v1 import graph_pb2
 from vicinal.types.v1 import tensor_pb2
 from vicinal.wire.tensors import unpack
-
 from vicinal_client._graph_types import (
     Beliefs,
     Classification,

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from vicinal.wire.errors import ResourceExhausted
 
 from embed_service.batching.outcome import Outcome, Timing
 from embed_service.batching.room import Room, RoomFullError
 from embed_service.batching.runner import BatchRunner, Report, shutting_down
 from embed_service.images.refusals import ImageRefused, NotEmbeddable
 from embed_service.limits import Limits
+from vicinal.wire.errors import ResourceExhausted
 
 __all__ = ["Pipeline"]
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
 from vicinal.wire.errors import Unavailable
 
 __all__ = ["BatchEncoder", "BatchRunner", "Ran", "Report", "shutting_down"]

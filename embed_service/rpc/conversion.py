@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf import duration_pb2
-from vicinal.embed.v1 import embed_pb2, errors_pb2
-from vicinal.wire.tensors import pack
 
 from embed_service.batching.outcome import Outcome, Timing
 from embed_service.encoder.model import Encoder
 from embed_service.limits import Limits
+from vicinal.embed.v1 import embed_pb2, errors_pb2
+from vicinal.wire.tensors import pack
 
 __all__ = ["batch_response", "model_response", "stream_response"]
 

@@ -7,14 +7,14 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
-from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
-from vicinal.wire.errors import FailedPrecondition, InvalidArgument
 
 from embed_service.batching.flow import as_completed
 from embed_service.batching.pipeline import Pipeline
 from embed_service.encoder.model import Encoder
 from embed_service.limits import Limits
 from embed_service.rpc.conversion import batch_response, model_response, stream_response
+from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
+from vicinal.wire.errors import FailedPrecondition, InvalidArgument
 
 __all__ = ["DOMAIN", "SERVICE", "EmbeddingServicer"]
 

@@ -32,7 +32,8 @@ def vote(
     if not neighbours.size or not len(beliefs):
         return np.zeros((queries, classes), np.float32)
     voters = np.where(neighbours >= 0, neighbours, 0)
-    speaks = (neighbours >= 0) & beliefs.any(axis=1)[voters]
+    reached: npt.NDArray[np.bool_] = beliefs.any(axis=1)
+    speaks = (neighbours >= 0) & reached[voters]
     # Only the ratio of weights matters: the nearest voter weighs 1, and exp cannot overflow.
     logs = np.where(speaks, similarities.astype(np.float64) / temperature, -np.inf)
     nearest = logs.max(axis=1, keepdims=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
 
 from graph_service.engine.limits import Limits
 from graph_service.engine.snapshot import Snapshot, take
@@ -18,6 +17,7 @@ from graph_service.engine.writer import Outcome, Writer
 from graph_service.events import DatasetCreated, Event, Trust
 from graph_service.log.base import DatasetLog, Receipt, Write
 from graph_service.neighbours.graph import NeighbourGraph
+from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
 
 __all__ = ["Dataset", "Summary"]
 

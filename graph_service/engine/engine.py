@@ -12,7 +12,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy.typing as npt
-from vicinal.wire.errors import InvalidArgument, NotFound, Unavailable
 
 from graph_service.engine import checks, reads
 from graph_service.engine.dataset import Dataset, Summary
@@ -33,6 +32,7 @@ from graph_service.events import (
 )
 from graph_service.log.base import Store, Write
 from graph_service.suggestion.strategies import Strategy
+from vicinal.wire.errors import InvalidArgument, NotFound, Unavailable
 
 __all__ = ["Engine"]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from vicinal.wire.errors import FailedPrecondition
 
 from graph_service.classification.vote import vote
 from graph_service.engine.snapshot import Snapshot
 from graph_service.events import Trust
-from graph_service.flagging.suspicion import suspicion
+from graph_service.flagging.suspicion import dissent, suspicion
 from graph_service.propagation.beliefs import decide
 from graph_service.suggestion.strategies import Strategy, suggest
+from vicinal.wire.errors import FailedPrecondition
 
 __all__ = [
     "Classification",

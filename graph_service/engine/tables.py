@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from vicinal.wire.errors import FailedPrecondition, InvalidArgument, NotFound
-
 from graph_service.engine.labels import LabelTable
 from graph_service.engine.limits import Limits
 from graph_service.engine.nodes import Nodes, key_of
@@ -25,6 +23,7 @@ from graph_service.events import (
     SamplesRemoved,
 )
 from graph_service.neighbours.graph import NeighbourGraph
+from vicinal.wire.errors import FailedPrecondition, InvalidArgument, NotFound
 
 __all__ = ["Tables"]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from vicinal.wire.errors import InvalidArgument
 
 __all__ = ["to_keep", "unit"]

@@ -14,6 +14,8 @@ from graph_service.index.vectors import Float32Array, Int32Array, VectorTable, g
 __all__ = ["HnswIndex"]
 
 _LEAST_ROOM = 1024
+_WIDTH_HOLDS_TO = 20_000
+_WIDTH_GROWTH = 0.4
 
 
 class HnswIndex:
@@ -31,8 +33,10 @@ class HnswIndex:
         links: neighbours kept by a node on the upper layers (M); the lowest has twice as many.
         ef_construction: candidates weighed when a node is linked in.
         ef_search: candidates kept while searching, at least.
-        width: slots a survey looks at for touches. Touches lie in the *reverse* neighbourhood, which a
-            search of k does not see.
+        width: slots a survey looks at for touches among up to 20,000 held; beyond, it grows with their
+            number to the power 0.4. Touches lie in the *reverse* neighbourhood, of which a search of k sees
+            little. On 20,000 EfficientNet features of CIFAR-10 images 1.2% of them have a rank beyond 400,
+            and from 2,500 to 20,000 images the rank with that share beyond it grew with that power.
     """
 
     name = "hnsw"
@@ -103,8 +107,8 @@ class HnswIndex:
         return slots, similarities
 
     def survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
-        """See `Index.survey`. Sees touches among the `width` nearest of a query only."""
-        found = self._query(queries, max(k, self._width))
+        """See `Index.survey`. Sees touches among a query's nearest only, see `width`."""
+        found = self._query(queries, max(k, self._reach()))
         if found is None:
             return self._scan.survey(queries, k, radii)
         slots, similarities = found
@@ -125,6 +129,11 @@ class HnswIndex:
         slots: Int32Array = self._slot_of[labels.astype(np.int64)]
         similarities: Float32Array = np.clip(1 - distances, -1, 1)
         return slots, similarities
+
+    def _reach(self) -> int:
+        """Slots to look at for touches, by the number held."""
+        growth: float = max(1, len(self) / _WIDTH_HOLDS_TO) ** _WIDTH_GROWTH
+        return round(self._width * growth)
 
     def _empty_graph(self, room: int) -> hnswlib.Index:
         """With room for `room` labels."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from vicinal.wire.errors import ServiceError
-
 from graph_service.events import Event
+from vicinal.wire.errors import ServiceError
 
 __all__ = ["DatasetLog", "Entry", "Receipt", "Store", "Write"]
 

@@ -10,6 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
+
 from vicinal.wire.errors import Unavailable
 
 __all__ = ["RETRY_AFTER", "connect", "reported", "script"]

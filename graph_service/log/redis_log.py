@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, ServiceError, Unavailable
 
 from graph_service.log import codec
 from graph_service.log.base import Entry, Receipt, Write
 from graph_service.log.connection import RETRY_AFTER, reported, script
+from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, ServiceError, Unavailable
 
 __all__ = ["REMEMBERED", "Keys", "RedisLog", "damaged", "digest", "find"]
 

@@ -7,13 +7,13 @@ from threading import RLock
 from typing import Any
 
 import redis
-from vicinal.wire.errors import AlreadyExists, NotFound
 
 from graph_service.events import DatasetCreated
 from graph_service.log import codec, settings
 from graph_service.log.base import Receipt, Write
 from graph_service.log.connection import connect, reported, script
 from graph_service.log.redis_log import REMEMBERED, Keys, RedisLog, damaged, digest, find
+from vicinal.wire.errors import AlreadyExists, NotFound
 
 __all__ = ["RedisStore"]
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TypeVar
 
-from vicinal.graph.v1 import graph_pb2 as pb
-from vicinal.wire.errors import InvalidArgument
-
 from graph_service.engine import reads
 from graph_service.engine.dataset import Summary
 from graph_service.engine.limits import Limits
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
 from graph_service.suggestion.strategies import Strategy
+from vicinal.graph.v1 import graph_pb2 as pb
+from vicinal.wire.errors import InvalidArgument
 
 __all__ = [
     "created_from",

@@ -10,13 +10,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from vicinal.graph.v1 import graph_pb2 as pb
-from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
-from vicinal.wire import tensors
 
 from graph_service.engine.engine import Engine
 from graph_service.rpc import convert
 from graph_service.rpc.admission import Admission
+from vicinal.graph.v1 import graph_pb2 as pb
+from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
+from vicinal.wire import tensors
 
 __all__ = ["SERVICE_NAME", "GraphServicer"]
 

@@ -1,7 +1,7 @@
 """Embed labelled images into an .npz that the benchmarks read.
 
 The images are a folder with one sub-folder a class, or, with --tile, sheets of square tiles read row by row
-in the order of their names, whose labels are in a NumPy file: `label` (n,), `classes`, and any further columns
+in the order of their names, whose labels are in a NumPy file: `label` (n,), `classes`, and further columns
 (n,), such as noisy labels, which are passed on.
 
 The file written holds `vectors` float16 (n, dimension) of unit length, `labels` uint8 (n,), `classes` and the

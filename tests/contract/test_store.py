@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from vicinal.wire.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, Unavailable
 
 from graph_service.events import (
     DatasetCreated,
@@ -29,6 +28,7 @@ from graph_service.events import (
 )
 from graph_service.log.base import Entry, Receipt, Write
 from graph_service.log.redis_store import RedisStore
+from vicinal.wire.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, Unavailable
 
 CREATED = DatasetCreated("cats", 3, "ab" * 32, ("cat", "dög"), 10, Propagation())
 SAMPLES = SamplesAdded(("a", "b"), np.eye(2, 3, dtype=np.float16), (b"", b"h" * 32))

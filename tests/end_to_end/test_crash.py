@@ -1,7 +1,8 @@
-"""kill -9 at random moments under four writers: what was acknowledged is there, once, and means the same.
+"""kill -9 at random moments under four writers: what was acknowledged is there, and once.
 
-Each round lets the writers work for a moment, kills the service (or the store) and brings it back; the writers
-go on through it by repeating what failed. VICINAL_CRASH_ROUNDS sets the number of rounds (`make test-crash`: 50).
+Each round lets the writers work for a moment, kills the service (or the store) and brings it back; the
+writers go on by repeating what failed. VICINAL_CRASH_ROUNDS sets the number of rounds (`make test-crash`:
+50).
 """
 
 import os
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(60 + 20 * ROUNDS)]
 
 
 class Writer(threading.Thread):
-    """Adds samples and labels them, changes a few labels, removes a few samples; keeps what was acknowledged."""
+    """Adds samples, labels them, removes a few; keeps what was acknowledged."""
 
     def __init__(self, number, address, patient, stop):
         super().__init__(name=f"writer-{number}")

@@ -107,7 +107,12 @@ HOSTILE = {
     "NUL in id": ("AddSamples", samples(["a\0b"], GOOD), "MALFORMED", "sample_ids[0]"),
     "4 KB id": ("AddSamples", samples([HUGE_ID], GOOD), "OUT_OF_RANGE", "sample_ids[0]"),
     "empty id": ("AddSamples", samples([""], GOOD), "FIELD_REQUIRED", "sample_ids[0]"),
-    "short hash": ("AddSamples", samples(["x"], GOOD, content_sha256=[b"x"]), "MALFORMED", "content_sha256[0]"),
+    "short hash": (
+        "AddSamples",
+        samples(["x"], GOOD, content_sha256=[b"x"]),
+        "MALFORMED",
+        "content_sha256[0]",
+    ),
     "label: unknown class": (
         "AddLabels",
         labels(pb.Label(sample_id="s0", class_name="?")),
@@ -309,7 +314,7 @@ def test_good_input_in_the_wrong_state(stub, case):
 def test_every_reason_is_documented():
     from vicinal.graph.v1 import errors_pb2
 
-    known = {name.removeprefix("ERROR_REASON_") for name in errors_pb2.ErrorReason.keys()}
+    known = {value.name.removeprefix("ERROR_REASON_") for value in errors_pb2.ErrorReason.DESCRIPTOR.values}
     assert {case[2] for case in HOSTILE.values()} | {case[3] for case in ELSEWHERE.values()} <= known
 
 

@@ -99,7 +99,7 @@ def test_every_strategy_and_method(graph, clusters, method, strategy):
 
 
 def test_exact_duplicates_share_a_belief(graph, clusters):
-    ids, vectors, truth = clusters
+    ids, vectors, _ = clusters
     graph.create_dataset("d", dimension=16, classes=["a", "b", "c"])
     graph.add_samples("d", ids, vectors)
     graph.add_samples("d", ["copy1", "copy2"], np.stack([vectors[0], vectors[0]]))

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
 from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 from vicinal.wire.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, ServiceError
 from vicinal.wire.serving import Server, ServerOptions, serve

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+
 from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 from vicinal.wire import errors
 from vicinal.wire.status import CODES, from_rpc_error, to_status

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from vicinal.types.v1 import tensor_pb2
 from vicinal.wire.errors import InvalidArgument
 from vicinal.wire.tensors import pack, unpack

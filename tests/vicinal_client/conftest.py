@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+
 from vicinal.embed.v1 import embed_pb2_grpc
 from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal.wire.serving import Server, ServerOptions

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import unpack
 from vicinal_client import (

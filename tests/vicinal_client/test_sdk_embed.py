@@ -13,6 +13,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
+
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.tensors import pack
 from vicinal_client import (

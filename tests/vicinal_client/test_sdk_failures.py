@@ -7,9 +7,10 @@ import socket
 from contextlib import closing
 
 import pytest
-import vicinal_client
 from hypothesis import given
 from hypothesis import strategies as st
+
+import vicinal_client
 from vicinal.embed.v1 import embed_pb2
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire import errors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
+
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import pack
 from vicinal_client import Aborted, Evidence, Flag, Label, Strategy, Suggestion, Trust

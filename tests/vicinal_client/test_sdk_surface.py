@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
+
 import vicinal_client
 from vicinal_client import AsyncEmbedClient, AsyncGraphClient, EmbedClient, GraphClient
 

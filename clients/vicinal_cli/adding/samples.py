@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vicinal_client import Dataset, EmbedClient, GraphClient, Label, Progress, Trust
-
 from vicinal_cli.adding.target import Target
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.files.folders import Folder, ImageFile
 from vicinal_cli.files.labels import classes_of
 from vicinal_cli.files.vector_set import VectorSet
+from vicinal_client import Dataset, EmbedClient, GraphClient, Label, Progress, Trust
 
 __all__ = ["Added", "Wish", "add_file", "add_folder", "add_vectors", "folder_labels"]
 

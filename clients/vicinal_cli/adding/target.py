@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from vicinal_client import Dataset, GraphClient, Label, NotFound
-
 from vicinal_cli.errors import CliError
+from vicinal_client import Dataset, GraphClient, Label, NotFound
 
 __all__ = ["Target"]
 

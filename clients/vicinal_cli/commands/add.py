@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from vicinal_client import Trust
 
 from vicinal_cli.adding.samples import Added, Wish, add_file, add_folder
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
@@ -16,6 +15,7 @@ from vicinal_cli.files.folders import scan
 from vicinal_cli.files.labels import class_names, read_labels
 from vicinal_cli.files.vectors import is_vector_file, read_vectors
 from vicinal_cli.options import DatasetName, EmbedTarget, EncoderDigest, GraphTarget, IdsFile, Trusted
+from vicinal_client import Trust
 
 __all__ = ["add"]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from vicinal_client import GraphClient
 
 from vicinal_cli.commands.output import Destination, belief_columns, belief_rows
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
@@ -26,6 +25,7 @@ from vicinal_cli.options import (
     Output,
     OutputFormat,
 )
+from vicinal_client import GraphClient
 
 __all__ = ["classify", "export"]
 

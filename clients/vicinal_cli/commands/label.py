@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from vicinal_client import Label, LabelKey, Trust
 
 from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note, progress
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.labels import read_labels
 from vicinal_cli.options import DatasetName, GraphTarget, Trusted
+from vicinal_client import Label, LabelKey, Trust
 
 __all__ = ["label"]
 

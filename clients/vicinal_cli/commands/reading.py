@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from vicinal_client import Flag, Propagation, Strategy
 
 from vicinal_cli.commands.output import Destination, class_name
 from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note
 from vicinal_cli.files.results import Column, Result
 from vicinal_cli.options import DatasetName, GraphTarget, Output, OutputFormat
+from vicinal_client import Flag, Propagation, Strategy
 
 __all__ = ["flag", "propagate", "suggest"]
 

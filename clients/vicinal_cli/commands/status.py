@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from vicinal_client import Dataset
 
 from vicinal_cli.commands.output import Destination
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
@@ -14,6 +13,7 @@ from vicinal_cli.errors import CliError
 from vicinal_cli.files.formats import Format
 from vicinal_cli.files.results import Column, Result
 from vicinal_cli.options import EmbedTarget, GraphTarget, Output, OutputFormat
+from vicinal_client import Dataset
 
 __all__ = ["status"]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+
 from vicinal_client import Flag, GraphClient, Trust
 
 __all__ = ["RATE", "Hunt", "average_precision", "hunt", "planted"]

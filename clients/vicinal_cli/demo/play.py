@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from vicinal_client import GraphClient, Strategy
 
 __all__ = ["STAGES", "Point", "class_accuracies", "play", "stages_for"]

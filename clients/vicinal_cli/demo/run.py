@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from vicinal_client import EmbedClient, GraphClient, Model, Strategy
-
 from vicinal_cli.adding.samples import add_vectors
 from vicinal_cli.connect import embed_client, graph_client
 from vicinal_cli.console import note, progress, stdout, warn_of
@@ -23,6 +21,7 @@ from vicinal_cli.embedding import Embedding
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.folders import Folder, ImageFile
 from vicinal_cli.files.vector_set import VectorSet
+from vicinal_client import EmbedClient, GraphClient, Model, Strategy
 
 __all__ = ["DRAWS", "check_folder", "run"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vicinal_client import Label, Trust
-
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.rows import Row, read_rows
+from vicinal_client import Label, Trust
 
 __all__ = ["class_names", "classes_of", "read_ids", "read_labels"]
 

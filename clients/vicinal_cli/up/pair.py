@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient
-
 from vicinal_cli.errors import CliError
 from vicinal_cli.up.linux import adopt_orphans, children
 from vicinal_cli.up.service import Service, ServiceSpec
+from vicinal_client import AsyncEmbedClient, AsyncGraphClient
 
 __all__ = ["PairOptions", "run_pair"]
 

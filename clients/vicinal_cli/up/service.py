@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient, ConnectionFailed, DeadlineExceeded
-
 from vicinal_cli.up.child import command
+from vicinal_client import AsyncEmbedClient, AsyncGraphClient, ConnectionFailed, DeadlineExceeded
 
 __all__ = ["Service", "ServiceSpec"]
 

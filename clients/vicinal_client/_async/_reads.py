@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import pack
-
 from vicinal_client import _graph_wire as wire
 from vicinal_client._async._paging import AsyncPages
 from vicinal_client._bulk import fitting, matrix, message_budget, split, told_as_whole

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import grpc
-from vicinal.embed.v1 import embed_pb2
 
+from vicinal.embed.v1 import embed_pb2
 from vicinal_client import _embed_wire as wire
 from vicinal_client._async._backend import Queue, StreamCall, read_bytes, sleep
 from vicinal_client._embed_types import Embedded, ImageError

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import grpc
-from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 
+from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import new_request_id
 from vicinal_client._graph_types import Dataset, GraphLimits, Method

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import grpc
-from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 
+from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 from vicinal_client import _embed_wire as wire
 from vicinal_client._embed_types import Embedded, Embeddings, Model
 from vicinal_client._progress import Progress

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy.typing as npt
+
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import pack
-
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import (
     check_samples,

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from vicinal.wire.errors import DataLoss, Unavailable
 
 from graph_service.events import DatasetCreated, LabelsAdded, Propagation, SamplesAdded, Trust
 from graph_service.log.base import Receipt, Write
 from graph_service.log.connection import connect, script
 from graph_service.log.redis_log import REMEMBERED, Keys
+from vicinal.wire.errors import DataLoss, Unavailable
 
 CREATED = DatasetCreated("cats", 2, "", ("cat", "dog"), 10, Propagation())
 

@@ -1,11 +1,11 @@
 from contextlib import closing
 
 import pytest
-from vicinal.wire.errors import Unavailable
 
 from graph_service.log.connection import connect
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer, check
+from vicinal.wire.errors import Unavailable
 
 UNSAFE = [
     ("appendonly", "no", "yes"),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from vicinal_client import Flag
-
 from vicinal_cli.demo.findings import Findings
 from vicinal_cli.demo.noise import RATE
 from vicinal_cli.demo.report.pictures import figure, picture
+from vicinal_client import Flag
 
 __all__ = ["flags_section"]
 
