@@ -126,7 +126,12 @@ SERVICE = """
 def test_a_killed_services_server_is_replaced_and_nothing_is_lost(tmp_path, deep):
     directory = tmp_path / ("d" * 120) if deep else tmp_path
     program = [sys.executable, "-c", textwrap.dedent(SERVICE), str(directory)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as service:
+    with (
+        tempfile.TemporaryDirectory() as links,  # a killed service leaves its link behind
+        subprocess.Popen(
+            program, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": links}
+        ) as service,
+    ):
         orphan = int(service.stdout.readline())
         lines = [service.stdout.readline() for _ in range(50)]
         service.kill()
