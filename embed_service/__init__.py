@@ -7,3 +7,9 @@ encoder   the ONNX file and its preprocessing
 images    encoded bytes → an upright RGB picture
 limits    what the service bears
 """
+
+import os
+
+# From 1.29 on ONNX Runtime's official builds report every session (file name, hashes, hardware) to their
+# maker over the network. Only the environment stops that in full, and only before the first import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
