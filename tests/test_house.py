@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ["protos", "embed_service", "graph_service", "clients", "tests"]
-LINES = 330
-"""About three hundred, blank lines and docstrings included."""
-
-EXCEPTIONS: dict[str, int] = {}
-"""File -> the lines it may have, for a reason that stands in the file."""
+LIMITS = {
+    "protos": 320,
+    "embed_service": 320,
+    "graph_service": 320,
+    "clients": 320,
+    "docker": 100,
+    "tests": 400,
+}
+"""Folder -> lines of a file, blank lines and docstrings included: about three hundred; tests may take a few more."""
 
 
 def generated(path: Path) -> bool:
@@ -19,9 +22,9 @@ def generated(path: Path) -> bool:
 
 def test_files_are_short():
     long = {}
-    for path in (path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        lines = len(path.read_text().splitlines())
-        if not generated(path) and lines > EXCEPTIONS.get(name, LINES):
-            long[name] = lines
-    assert not long, f"split these, or say in EXCEPTIONS why not: {long}"
+    for folder, limit in LIMITS.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            lines = len(path.read_text().splitlines())
+            if lines > limit and not generated(path):
+                long[path.relative_to(ROOT).as_posix()] = lines
+    assert not long, f"split these by what they are about: {long}"
