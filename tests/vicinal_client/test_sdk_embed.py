@@ -17,6 +17,7 @@ from google.protobuf.duration_pb2 import Duration
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.tensors import pack
 from vicinal_client import (
+    Cancelled,
     ConnectionFailed,
     DeadlineExceeded,
     FailedPrecondition,
@@ -445,6 +446,20 @@ def test_leaving_early_cancels_the_stream_and_leaves_no_thread(embed, serving):
     while drains():
         assert time.monotonic() < patience
         time.sleep(0.01)
+
+
+def test_closing_the_client_cancels_the_stream(embed, serving):
+    async def answers_one(requests, context):
+        async for request in requests:
+            yield answer_to(request)
+            await asyncio.sleep(60)
+
+    serving(answers_one)
+    outcomes = embed.embed_many(pictures(9), in_flight=2)
+    next(outcomes)
+    threading.Timer(0.1, embed.close).start()
+    with pytest.raises(Cancelled):
+        next(outcomes)
 
 
 def test_an_error_in_the_iterable_reaches_the_caller(embed, serving):

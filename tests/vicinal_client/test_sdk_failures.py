@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from contextlib import closing
 
 import pytest
@@ -17,6 +18,7 @@ from vicinal.wire import errors
 from vicinal.wire.status import CODES
 from vicinal_client import (
     Aborted,
+    AsyncGraphClient,
     Cancelled,
     ConnectionFailed,
     DeadlineExceeded,
@@ -120,6 +122,36 @@ def test_other_failures_of_the_transport_tell_their_code(graph, graph_script):
     with pytest.raises(TransportError) as caught:
         graph.list_datasets()
     assert caught.value.code in ("INTERNAL", "UNKNOWN")
+
+
+def test_closing_the_client_cancels_what_is_under_way_and_what_comes_later(graph, graph_script):
+    under_way = threading.Event()
+
+    async def hang(_):
+        under_way.set()
+        await asyncio.sleep(60)
+
+    graph_script.answers["ListDatasets"] = hang
+    closer = threading.Thread(target=lambda: (under_way.wait(20), graph.close()))
+    closer.start()
+    with pytest.raises(Cancelled):
+        graph.list_datasets()
+    closer.join()
+    with pytest.raises(Cancelled):
+        graph.list_datasets()
+    with pytest.raises(Cancelled):
+        graph.wait_until_ready()
+
+
+async def test_cancelling_the_task_is_no_error_of_the_client(graph_script, background):
+    graph_script.answers["ListDatasets"] = lambda _: asyncio.sleep(60)
+    async with AsyncGraphClient(graph_script.address) as client:
+        call = asyncio.ensure_future(client.list_datasets())
+        while not graph_script.seen:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
 
 
 def test_an_overlong_message_is_a_transport_error(embed):

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Queue, sleep
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc.aio import Channel
 from grpc.aio import StreamStreamMultiCallable as StreamCall
 from grpc.aio import UnaryUnaryMultiCallable as UnaryCall
 
-__all__ = ["Channel", "Queue", "StreamCall", "UnaryCall", "open_channel", "read_bytes", "sleep"]
+from vicinal_client._exceptions import Cancelled
+
+__all__ = [
+    "Channel",
+    "Queue",
+    "StreamCall",
+    "UnaryCall",
+    "answer",
+    "answers",
+    "open_channel",
+    "read_bytes",
+    "sleep",
+]
+
+Response = TypeVar("Response")
 
 
 def open_channel(
@@ -28,3 +42,27 @@ def open_channel(
 async def read_bytes(path: Path) -> bytes:
     """Return the content of the file without holding up the event loop."""
     return await asyncio.to_thread(path.read_bytes)
+
+
+async def answer(call: Awaitable[Response]) -> Response:
+    """Return the call's answer, or raise `Cancelled` when the call was cancelled but this task was not."""
+    try:
+        return await call
+    except asyncio.CancelledError:
+        raise _who_cancelled() from None
+
+
+async def answers(call: AsyncIterable[Response]) -> AsyncIterator[Response]:
+    """Yield the call's answers; raises as `answer` does."""
+    try:
+        async for response in call:
+            yield response
+    except asyncio.CancelledError:
+        raise _who_cancelled() from None
+
+
+def _who_cancelled() -> BaseException:
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return asyncio.CancelledError()
+    return Cancelled("CANCELLED", "the client was closed")

@@ -21,7 +21,7 @@ import grpc
 
 from vicinal.embed.v1 import embed_pb2
 from vicinal_client import _embed_wire as wire
-from vicinal_client._async._backend import Queue, StreamCall, read_bytes, sleep
+from vicinal_client._async._backend import Queue, StreamCall, answers, read_bytes, sleep
 from vicinal_client._embed_types import Embedded, ImageError
 from vicinal_client._exceptions import (
     ConnectionFailed,
@@ -108,7 +108,7 @@ class AsyncRun(Generic[Key]):
             while refused := await self._fill(requests, taking, answered=False):
                 for outcome in refused:
                     yield outcome
-            async for response in call:
+            async for response in answers(call):
                 self._digest = self._digest or response.encoder_digest
                 if response.index in self._pending:
                     key, _ = self._pending.pop(response.index)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue as Queue
 from time import sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from grpc import Channel
 from grpc import StreamStreamMultiCallable as StreamCall
 from grpc import UnaryUnaryMultiCallable as UnaryCall
 
-__all__ = ["Channel", "Queue", "StreamCall", "UnaryCall", "open_channel", "read_bytes", "sleep"]
+__all__ = [
+    "Channel",
+    "Queue",
+    "StreamCall",
+    "UnaryCall",
+    "answer",
+    "answers",
+    "open_channel",
+    "read_bytes",
+    "sleep",
+]
+
+Response = TypeVar("Response")
 
 
 def open_channel(
@@ -28,3 +40,13 @@ def open_channel(
 def read_bytes(path: Path) -> bytes:
     """Return the content of the file."""
     return path.read_bytes()
+
+
+def answer(call: Response) -> Response:
+    """Return the call's answer, which is there already."""
+    return call
+
+
+def answers(call: Iterable[Response]) -> Iterator[Response]:
+    """Return the call's answers."""
+    return iter(call)

@@ -8,9 +8,9 @@ from typing import ClassVar, Self, TypeVar
 import grpc
 
 from vicinal_client._bulk import MESSAGE_BYTES
-from vicinal_client._exceptions import ConnectionFailed, DeadlineExceeded, VicinalError, failure_of
+from vicinal_client._exceptions import Cancelled, ConnectionFailed, DeadlineExceeded, VicinalError, failure_of
 from vicinal_client._retry import Deadline, RetryPolicy
-from vicinal_client._sync._backend import UnaryCall, open_channel, sleep
+from vicinal_client._sync._backend import UnaryCall, answer, open_channel, sleep
 
 __all__ = ["Connection"]
 
@@ -52,9 +52,11 @@ class Connection:
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
         self._channel = open_channel(target, credentials, _OPTIONS)
+        self._closed = False
 
     def close(self) -> None:
-        """Close the connection; calls under way fail with `Cancelled`."""
+        """Close the connection; calls under way and later ones raise `Cancelled`."""
+        self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -82,11 +84,13 @@ class Connection:
         deadline = Deadline(timeout)
         check: UnaryCall[bytes, bytes] = self._channel.unary_unary(_HEALTH)
         name = self._service.encode()
+        request = b"\x0a" + bytes([len(name)]) + name
         while True:
+            self._check_open()
             failure: VicinalError = DeadlineExceeded("DEADLINE_EXCEEDED", f"{self.target} is not SERVING")
             try:
-                answer = check(b"\x0a" + bytes([len(name)]) + name, timeout=deadline.remaining())
-                if answer == _SERVING:
+                status = answer(check(request, timeout=deadline.remaining()))
+                if status == _SERVING:
                     return
             except grpc.RpcError as error:
                 failure = failure_of(error)
@@ -115,8 +119,9 @@ class Connection:
         deadline = Deadline(seconds)
         repeats = 0
         while True:
+            self._check_open()
             try:
-                return method(request, timeout=deadline.remaining())
+                return answer(method(request, timeout=deadline.remaining()))
             except grpc.RpcError as error:
                 failure = failure_of(error)
                 delay = self._retry.delay(repeats, failure)
@@ -124,3 +129,7 @@ class Connection:
                     raise failure from error
             repeats += 1
             sleep(delay)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Cancelled("CANCELLED", "the client is closed")

@@ -30,7 +30,7 @@ from vicinal_client._exceptions import (
     failure_of,
 )
 from vicinal_client._retry import Deadline, RetryPolicy
-from vicinal_client._sync._backend import Queue, StreamCall, read_bytes, sleep
+from vicinal_client._sync._backend import Queue, StreamCall, answers, read_bytes, sleep
 
 __all__ = ["Run"]
 
@@ -108,7 +108,7 @@ class Run(Generic[Key]):
             while refused := self._fill(requests, taking, answered=False):
                 for outcome in refused:
                     yield outcome
-            for response in call:
+            for response in answers(call):
                 self._digest = self._digest or response.encoder_digest
                 if response.index in self._pending:
                     key, _ = self._pending.pop(response.index)
