@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -274,3 +275,20 @@ async def test_end_of_the_batching_task_fails_all_waiters(
     assert health.said == [True, False]
     with pytest.raises(Unavailable):
         await pipeline.embed(pngs[:1])
+
+
+async def test_room_is_empty_after_a_crowd_that_comes_goes_and_sends_rubbish(
+    make: Any, pngs: list[bytes]
+) -> None:
+    pipeline, random = await make(max_queue=16), np.random.default_rng(8)
+    images = [*pngs[:6], b"", pngs[0][:50]]
+
+    async def visit(wait: bool, patience: float) -> None:
+        chosen = [images[i] for i in random.integers(0, 8, random.integers(1, 6))]
+        work = pipeline.embed_when_room(chosen[0]) if wait else pipeline.embed(chosen)
+        with suppress(TimeoutError, ResourceExhausted):
+            await asyncio.wait_for(work, patience)
+
+    await asyncio.gather(*(visit(bool(i % 2), random.exponential(0.02)) for i in range(400)))
+    assert (pipeline._room.images, pipeline._room.bytes) == (0, 0)
+    assert (await pipeline.embed(pngs[:1]))[0].vector is not None
