@@ -22,8 +22,11 @@ def grown(array: npt.NDArray[Scalar], rows: int, fill: Any) -> npt.NDArray[Scala
     """
     if rows <= len(array):
         return array
-    larger = np.full((max(rows, 2 * len(array)), *array.shape[1:]), fill, dtype=array.dtype)
+    # Zeros cost no memory until written, and the vectors are most of what is held.
+    larger = np.zeros((max(rows, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
     larger[: len(array)] = array
+    if fill:
+        larger[len(array) :] = fill
     return larger
 
 
