@@ -1,7 +1,7 @@
 """Regenerate vicinal_client/_sync from vicinal_client/_async, which is written by hand.
 
-Run `make sync-client`. With `--check` nothing is written: the exit status is 1 and the files are named when the
-committed ones differ from what `_async` gives.
+Run `make sync-client`. With `--check` nothing is written: the exit status is 1 and the files are named when
+the committed ones differ from what `_async` gives.
 """
 
 from __future__ import annotations
