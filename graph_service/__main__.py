@@ -14,7 +14,7 @@ from graph_service.engine.limits import Limits
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
-from graph_service.propagation.kernel import warm_up
+from graph_service.propagation.warm import warm_up
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
 from vicinal.graph.v1 import graph_pb2_grpc
 from vicinal.wire.errors import ServiceError

@@ -1,0 +1,1 @@
+"""Propagation: labels spread along the neighbour graph and become beliefs."""

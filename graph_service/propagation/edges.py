@@ -1,0 +1,97 @@
+"""Neighbour lists to weighted rows: the kernels behind `adjacency`."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from graph_service.propagation.parallel import parallel
+
+__all__ = ["directed", "normalise", "symmetrised"]
+
+Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]
+
+_LIGHTEST = 2.0**-900
+"""Least weight of an edge, so that the product with a row's mass is a normal float64 (see `kernel`)."""
+
+
+def directed(neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.float32]) -> Rows:
+    """Return the lists as compressed rows: indptr, indices, cosines."""
+    present = neighbours >= 0
+    indptr = np.zeros(len(neighbours) + 1, np.int64)
+    np.cumsum(present.sum(axis=1), out=indptr[1:])
+    return indptr, neighbours[present], similarities[present]
+
+
+@parallel
+def symmetrised(neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.float32]) -> Rows:
+    """Return the compressed rows of max(W, Wᵀ): indptr, indices, cosines; O(n k²)."""
+    n, k = neighbours.shape
+    mutual = np.empty((n, k), np.float32)  # the cosine in the neighbour's own list; -inf if one-sided
+    for i in prange(n):
+        for c in range(k):
+            mutual[i, c] = _cosine_in(neighbours, similarities, neighbours[i, c], i)
+
+    indptr = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        for c in range(k):
+            j = neighbours[i, c]
+            if j >= 0:
+                indptr[i + 1] += 1
+                if mutual[i, c] == -np.inf:
+                    indptr[j + 1] += 1
+    indptr = np.cumsum(indptr)
+
+    end = indptr[:-1].copy()
+    indices = np.empty(indptr[-1], np.int32)
+    cosines = np.empty(indptr[-1], np.float32)
+    for i in range(n):
+        for c in range(k):
+            j = neighbours[i, c]
+            if j >= 0:
+                indices[end[i]] = j
+                cosines[end[i]] = max(similarities[i, c], mutual[i, c])
+                end[i] += 1
+                if mutual[i, c] == -np.inf:
+                    indices[end[j]] = i
+                    cosines[end[j]] = similarities[i, c]
+                    end[j] += 1
+    return indptr, indices, cosines
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _cosine_in(
+    neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.float32], row: int, wanted: int
+) -> float:
+    """Return the cosine of `wanted` in a row's list, -inf where there is no such row or it lacks it."""
+    if row >= 0:
+        for c in range(neighbours.shape[1]):
+            if neighbours[row, c] == wanted:
+                return similarities[row, c]
+    return -np.inf
+
+
+@parallel
+def normalise(
+    indptr: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], temperature: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the softmax of cosine / T over each row (the floor applied), and the log of its denominator."""
+    n = len(indptr) - 1
+    weights = np.empty(len(cosines), np.float64)
+    log_degrees = np.full(n, -np.inf)
+    for i in prange(n):
+        entries = range(indptr[i], indptr[i + 1])
+        if len(entries) == 0:
+            continue
+        top = -np.inf
+        for p in entries:
+            top = max(top, cosines[p] / temperature)
+        total = 0.0
+        for p in entries:
+            weights[p] = np.exp(cosines[p] / temperature - top)
+            total += weights[p]
+        for p in entries:
+            weights[p] = max(weights[p] / total, _LIGHTEST)
+        log_degrees[i] = top + np.log(total)
+    return weights, log_degrees

@@ -1,0 +1,139 @@
+"""What is suggested may be labelled, and is worth it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graph_service.events import Method
+from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.beliefs import beliefs, decide
+from graph_service.propagation.propagate import propagate
+from graph_service.suggestion.coverage import STEPS, cover
+from graph_service.suggestion.strategies import Strategy, suggest
+from graph_service.suggestion.uncertainty import entropy, margin
+
+CLASSES = 4
+
+
+def lists(vectors, k):
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    neighbours = np.argsort(-cosines, axis=1)[:, :k].astype(np.int32)
+    return neighbours, np.take_along_axis(cosines, neighbours, axis=1).astype(np.float32)
+
+
+def graph(vectors, k=5, method=Method.SYMMETRIZED, temperature=0.1):
+    return adjacency(*lists(vectors, k), method=method, temperature=temperature)
+
+
+def blobs(rng, sizes, spread=0.2):
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    vectors = np.eye(len(sizes), 8)[truth] + spread * rng.normal(size=(len(truth), 8))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), truth
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    strategy=st.sampled_from(Strategy),
+    method=st.sampled_from(Method),
+    count=st.integers(1, 60),
+    share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+)
+def test_suggestions_are_candidates_and_repeatable(seed, strategy, method, count, share):
+    rng = np.random.default_rng(seed)
+    vectors, truth = blobs(rng, [12, 9, 5, 4])
+    adj = graph(vectors, method=method)
+    labelled = rng.random(30) < share
+    candidates = ~labelled & (rng.random(30) < 0.8)
+    seeds = np.eye(CLASSES)[truth] * labelled[:, np.newaxis]
+    rows = beliefs(propagate(adj, seeds, labelled, 20))
+    answers = [
+        suggest(
+            strategy,
+            count=count,
+            candidates=candidates,
+            labelled=labelled,
+            adj=adj,
+            beliefs=rows,
+            rng=np.random.default_rng(seed),
+        )
+        for _ in range(2)
+    ]
+    (nodes, scores), again = answers
+    assert len(nodes) == len(scores) == min(count, candidates.sum())
+    assert len(set(nodes.tolist())) == len(nodes)
+    assert candidates[nodes].all()
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert nodes.dtype == np.int32
+    assert scores.dtype == np.float32
+    np.testing.assert_array_equal(nodes, again[0])
+
+
+@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("temperature", [0.01, 0.1])
+def test_coverage_goes_where_nobody_was(method, temperature):
+    vectors, truth = blobs(np.random.default_rng(1), [40, 30, 20, 10], spread=0.05)
+    adj = graph(vectors, method=method, temperature=temperature)
+    nobody = np.zeros(100, bool)
+    picks, scores = cover(adj, nobody, ~nobody, 4)
+    assert set(truth[picks]) == {0, 1, 2, 3}
+    assert scores[0] == 1
+    # One region is covered already: the first picks go to the others.
+    labelled = truth == 0
+    labelled[3:] &= False
+    picks, _ = cover(adj, labelled, ~labelled, 3)
+    assert set(truth[picks]) == {1, 2, 3}
+
+
+def test_coverage_is_equation_3_with_the_labelled_at_zero():
+    vectors, _ = blobs(np.random.default_rng(2), [15, 10, 5])
+    neighbours, similarities = lists(vectors, 4)
+    weights = np.zeros((30, 30))
+    np.put_along_axis(weights, neighbours, np.exp(similarities / 0.1), axis=1)
+    weights = np.maximum(weights, weights.T)
+    degrees = weights.sum(axis=1)
+    normal = weights / np.sqrt(np.outer(degrees, degrees))
+    labelled = np.arange(30) % 7 == 0
+    expected = degrees**-0.5
+    for _ in range(STEPS):
+        expected[labelled] = 0
+        expected = normal @ expected
+    expected[labelled] = 0
+    order = np.argsort(-expected)
+    picks, _ = cover(graph(vectors, 4), labelled, ~labelled, 1)
+    assert picks[0] == order[0]
+
+
+def test_nodes_without_neighbours_are_suggested_too():
+    neighbours = np.array([[1], [0], [-1], [-1]], np.int32)
+    similarities = np.array([[1], [1], [-np.inf], [-np.inf]], np.float32)
+    adj = adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=0.1)
+    nobody = np.zeros(4, bool)
+    picks, scores = cover(adj, nobody, ~nobody, 10)
+    assert sorted(picks) == [0, 1, 2, 3]
+    assert np.isfinite(scores).all()
+
+
+def test_uncertainty():
+    rows = np.array([[1, 0, 0], [0.5, 0.5, 0], [0.6, 0.3, 0.1], [0, 0, 0], [1 / 3] * 3], np.float32)
+    np.testing.assert_allclose(margin(rows), [0, 1, 0.7, 1, 1], atol=1e-6)
+    by_hand = -(0.6 * np.log(0.6) + 0.3 * np.log(0.3) + 0.1 * np.log(0.1)) / np.log(3)
+    np.testing.assert_allclose(entropy(rows), [0, np.log(2) / np.log(3), by_hand, 1, 1], atol=1e-6)
+
+
+def test_coverage_beats_chance_where_classes_differ_in_size():
+    """A small region is missed by a few random labels, and found by coverage."""
+    rng = np.random.default_rng(4)
+    vectors, truth = blobs(rng, [120, 60, 15, 15])
+    adj = graph(vectors)
+
+    def accuracy(nodes):
+        clamped = np.isin(np.arange(len(truth)), nodes)
+        found, _ = decide(beliefs(propagate(adj, np.eye(CLASSES)[truth] * clamped[:, None], clamped, 20)))
+        return (found == truth).mean()
+
+    nobody = np.zeros(len(truth), bool)
+    chance = np.mean([accuracy(rng.choice(len(truth), 4, replace=False)) for _ in range(20)])
+    assert accuracy(cover(adj, nobody, ~nobody, 4)[0]) > chance + 0.1
