@@ -139,6 +139,8 @@ def _open(data: bytes, path: Path, device: Device, threads: int) -> Any:
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads that spin while they wait take the cores from the decoders and from the service next door.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Weights in other files would escape the digest: let them not be found.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     wanted = [(_CUDA, _CUDA_OPTIONS), _CPU] if has_cuda and device != "cpu" else [_CPU]
