@@ -13,7 +13,7 @@ LIMITS = {
     "docker": 100,
     "tests": 400,
 }
-"""Folder -> lines of a file, blank lines and docstrings included: about three hundred; tests may take a few more."""
+"""Folder -> lines of a file, blank lines and docstrings included: about 300, in tests a few more."""
 
 
 def generated(path: Path) -> bool:
