@@ -80,3 +80,9 @@ def main() -> None:
             raise
         fail(error)
         raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get("VICINAL_TRACEBACK"):
+            raise
+        hint = "a defect of vicinal: please report what VICINAL_TRACEBACK=1 shows."
+        fail(CliError(f"{type(error).__name__}: {error}", hint))
+        raise SystemExit(1) from None

@@ -9,10 +9,32 @@ import numpy as np
 
 from vicinal_client import Flag, GraphClient, Trust
 
-__all__ = ["RATE", "Hunt", "average_precision", "hunt", "planted"]
+__all__ = ["RATE", "THRESHOLDS", "Catch", "Hunt", "average_precision", "hunt", "planted"]
 
 RATE = 0.10
 """Share of the labels that are made wrong."""
+
+THRESHOLDS = (0.5, 0.7, 0.9)
+"""Suspicions from which on the flags are counted; the first is the service's default."""
+
+
+@dataclass(frozen=True)
+class Catch:
+    """The labels that are at least so suspicious.
+
+    Attributes:
+        suspicion: the threshold, 0 to 1.
+        flagged: how many labels that is.
+        hits: how many of them were made wrong.
+        precision: share of the flagged labels that were made wrong, 0 to 1.
+        recall: share of the labels made wrong that are flagged, 0 to 1.
+    """
+
+    suspicion: float
+    flagged: int
+    hits: int
+    precision: float
+    recall: float
 
 
 @dataclass(frozen=True)
@@ -21,30 +43,28 @@ class Hunt:
 
     Attributes:
         labels: every label that was stated, sample id → class.
-        wrong: the samples whose label was made wrong.
-        flags: at the default threshold, most suspicious first.
-        average_precision: of all labels ranked by suspicion, 0 to 1; chance is the share of wrong ones.
+        wrong: the samples whose label was made wrong, at least one.
+        ranking: samples with the suspicion of their label, most suspicious first; those that nothing speaks
+            against are left out.
+        flags: at the service's default threshold, most suspicious first.
     """
 
     labels: Mapping[str, str]
     wrong: Set[str]
+    ranking: Sequence[tuple[str, float]]
     flags: Sequence[Flag]
-    average_precision: float
+
+    def at(self, suspicion: float) -> Catch:
+        """Return what is flagged at that threshold."""
+        flagged = [name for name, found in self.ranking if found >= suspicion]
+        hits = sum(name in self.wrong for name in flagged)
+        precision = hits / len(flagged) if flagged else 0.0
+        return Catch(suspicion, len(flagged), hits, precision, hits / len(self.wrong))
 
     @property
-    def hits(self) -> int:
-        """Flags on wrong labels."""
-        return sum(flag.label.sample_id in self.wrong for flag in self.flags)
-
-    @property
-    def precision(self) -> float:
-        """Share of the flags that are on wrong labels, 0 to 1."""
-        return self.hits / len(self.flags) if self.flags else 0.0
-
-    @property
-    def recall(self) -> float:
-        """Share of the wrong labels that are flagged, 0 to 1."""
-        return self.hits / len(self.wrong)
+    def average_precision(self) -> float:
+        """Of the ranking, 0 to 1; a random one would have the share of wrong labels."""
+        return average_precision([name for name, _ in self.ranking], self.wrong)
 
 
 def planted(
@@ -81,9 +101,8 @@ def hunt(client: GraphClient, dataset: str, truth: Mapping[str, str], seed: int)
     labels, wrong = planted(truth, client.get_dataset(dataset).classes, RATE, seed)
     client.add_labels(dataset, labels, trust=Trust.GIVEN)
     ranked = client.flag_errors(dataset, min_suspicion=0.0, evidence=0)
-    flags = client.flag_errors(dataset)
-    order = [flag.label.sample_id for flag in ranked]
-    return Hunt(labels, wrong, tuple(flags), average_precision(order, wrong))
+    ranking = [(flag.label.sample_id, flag.suspicion) for flag in ranked]
+    return Hunt(labels, wrong, ranking, tuple(client.flag_errors(dataset)))
 
 
 def average_precision(order: Sequence[str], wrong: Set[str]) -> float:

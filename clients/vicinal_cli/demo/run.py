@@ -14,8 +14,8 @@ from vicinal_cli.adding.samples import add_vectors
 from vicinal_cli.connect import embed_client, graph_client
 from vicinal_cli.console import note, progress, stdout, warn_of
 from vicinal_cli.demo.findings import Findings, Spread, spread_of
-from vicinal_cli.demo.noise import RATE, Hunt, hunt
-from vicinal_cli.demo.play import Point, class_accuracies, play, stages_for
+from vicinal_cli.demo.noise import RATE, THRESHOLDS, Hunt, hunt
+from vicinal_cli.demo.play import STAGES, Point, class_accuracies, play
 from vicinal_cli.demo.stack import Stack
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.errors import CliError
@@ -118,13 +118,12 @@ def _plays(
     client: GraphClient, truth: Mapping[str, str], watch: Stopwatch
 ) -> tuple[list[Point], list[Spread]]:
     """Play with the service's suggestions, then the control, printing the accuracy at the stages."""
-    stages = stages_for(len(truth))
     stdout.print("\n[bold]accuracy on the unlabelled images, labelling what is suggested")
     suggested = []
     with watch.lap("labelling what is suggested"):
         for point in play(client, _SUGGESTED, truth, None, _SEED):
             suggested.append(point)
-            if point.labels in stages:
+            if point.labels in STAGES:
                 stdout.print(f"  {point.labels:4} labels  {point.accuracy:6.1%}")
     plays = []
     with watch.lap(f"labelling at random, {DRAWS} times"):
@@ -135,7 +134,7 @@ def _plays(
     control = spread_of(plays)
     stdout.print(f"[bold]the control: the same with samples drawn at random, mean of {DRAWS} draws")
     for spread in control:
-        if spread.labels in stages:
+        if spread.labels in STAGES:
             stdout.print(
                 f"  {spread.labels:4} labels  {spread.mean:6.1%}  ({spread.low:.1%} to {spread.high:.1%})"
             )
@@ -146,10 +145,13 @@ def _hunt(client: GraphClient, truth: Mapping[str, str], watch: Stopwatch) -> Hu
     with watch.lap("planting wrong labels and flagging"):
         found = hunt(client, _NOISY, truth, _SEED)
     stdout.print(f"[bold]wrong labels: {len(found.wrong)} of {len(truth)} ({RATE:.0%}) planted at random")
-    stdout.print(f"  flagged             {len(found.flags):6}  (suspicion of 0.5 or more)")
-    stdout.print(f"  precision           {found.precision:6.1%}  of the flagged labels were planted")
-    stdout.print(f"  recall              {found.recall:6.1%}  of the planted labels were flagged")
-    stdout.print(f"  average precision   {found.average_precision:6.1%}  of the ranking by suspicion")
+    for i, threshold in enumerate(THRESHOLDS):
+        catch = found.at(threshold)
+        stdout.print(
+            f"  suspicion ≥ {threshold}  {catch.flagged:5} flagged, precision {catch.precision:6.1%}, "
+            f"recall {catch.recall:6.1%}{'' if i else '  (the default)'}"
+        )
+    stdout.print(f"  average precision of the ranking by suspicion {found.average_precision:6.1%}")
     return found
 
 

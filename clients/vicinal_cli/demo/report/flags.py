@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from vicinal_cli.demo.findings import Findings
-from vicinal_cli.demo.noise import RATE
+from vicinal_cli.demo.noise import RATE, THRESHOLDS, Catch
 from vicinal_cli.demo.report.pictures import figure, picture
 from vicinal_client import Flag
 
@@ -22,24 +22,34 @@ def flags_section(found: Findings) -> str:
     hunt = found.hunt
     planted = [flag for flag in hunt.flags if flag.label.sample_id in hunt.wrong]
     own = [flag for flag in hunt.flags if flag.label.sample_id not in hunt.wrong]
+    rows = "\n".join(map(_row, map(hunt.at, THRESHOLDS)))
     return f"""
 <h2>Which labels are wrong</h2>
 <p>A third dataset got a label for every image, as data from elsewhere would bring them: trust
 <code>GIVEN</code>, none verified. {len(hunt.wrong)} of the {len(hunt.labels)} labels ({RATE:.0%}) were
 replaced by another class, each other class being equally likely. A label is flagged when half or more of the
 belief that its neighbourhood holds without it is in other classes.</p>
-<div class="wide card"><table>
-<tr><th>planted<td class="number">{len(hunt.wrong)}<td class="soft">labels made wrong
-<tr><th>flagged<td class="number">{len(hunt.flags)}<td class="soft">suspicion of 0.5 or more
-<tr><th>precision<td class="number">{hunt.precision:.1%}<td class="soft">of the flagged labels were planted
-<tr><th>recall<td class="number">{hunt.recall:.1%}<td class="soft">of the planted labels were flagged
-<tr><th>average precision<td class="number">{hunt.average_precision:.1%}<td class="soft">of all labels
-ranked by suspicion; a random order would have {len(hunt.wrong) / len(hunt.labels):.0%}
+<div class="wide"><table>
+<tr><th>suspicion<th class="number">flagged<th class="number">planted among them
+<th class="number">precision<th class="number">recall
+{rows}
 </table></div>
+<p class="soft">Precision is the share of the flagged labels that were planted, recall the share of the
+planted labels that were flagged. The ranking by suspicion has an average precision of
+{hunt.average_precision:.1%}; a random order would have {len(hunt.wrong) / len(hunt.labels):.0%}.</p>
 {_shown("The most suspicious of the planted", planted[:_PLANTED], found)}
 {_shown("Flagged, though nothing was planted", own[:_OWN], found)}
 <p class="soft">Flags on labels that were not planted count as false above. Look at them: some are mistakes of
 the method, others are images whose own label can be doubted.</p>"""
+
+
+def _row(catch: Catch) -> str:
+    default = " (the default)" if catch.suspicion == THRESHOLDS[0] else ""
+    return (
+        f'<tr><td>{catch.suspicion} or more{default}<td class="number">{catch.flagged}'
+        f'<td class="number">{catch.hits}<td class="number">{catch.precision:.1%}'
+        f'<td class="number">{catch.recall:.1%}'
+    )
 
 
 def _shown(title: str, flags: Sequence[Flag], found: Findings) -> str:

@@ -7,7 +7,8 @@ from html import escape
 from importlib.resources import files
 
 from vicinal_cli.demo.findings import Findings, Spread
-from vicinal_cli.demo.play import stages_for
+from vicinal_cli.demo.noise import THRESHOLDS
+from vicinal_cli.demo.play import STAGES
 from vicinal_cli.demo.report.curve import curve
 from vicinal_cli.demo.report.flags import flags_section
 from vicinal_cli.demo.report.pictures import figure
@@ -50,26 +51,27 @@ def page(found: Findings) -> str:
 
 def _tiles(found: Findings) -> str:
     first, last = found.suggested[0], found.suggested[-1]
-    hunt = found.hunt
+    wrong = found.hunt.wrong
+    default, strict = found.hunt.at(THRESHOLDS[0]), found.hunt.at(THRESHOLDS[-1])
     tiles = [
         (f"{first.accuracy:.0%}", f"right on the other {len(found.truth) - first.labels:,} images "
          f"after {first.labels} labels"),
         (f"{last.accuracy:.0%}", f"after {last.labels} labels"),
-        (f"{hunt.hits} of {len(hunt.wrong)}", "planted wrong labels found"),
-        (f"{hunt.precision:.0%}", f"of the {len(hunt.flags)} flags were planted ones"),
+        (f"{default.hits} of {len(wrong)}", f"planted wrong labels among {default.flagged} flags"),
+        (f"{strict.hits} of {len(wrong)}",
+         f"among the {strict.flagged} flags of suspicion {strict.suspicion} or more"),
     ]  # fmt: skip
     cells = "\n".join(f'<div class="tile"><b>{figure}</b><span>{text}</span></div>' for figure, text in tiles)
     return f'<div class="tiles">\n{cells}\n</div>'
 
 
 def _curve_section(found: Findings) -> str:
-    stages = stages_for(len(found.truth))
     control = {spread.labels: spread for spread in found.random}
     rows = [
         f'<tr><td class="number">{point.labels}<td class="number">{point.accuracy:.1%}'
         + _control_cells(control.get(point.labels))
         for point in found.suggested
-        if point.labels in stages
+        if point.labels in STAGES
     ]
     classes = [
         f'<tr><td>{escape(name)}<td class="number">{share:.1%}'

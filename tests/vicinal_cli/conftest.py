@@ -1,0 +1,171 @@
+"""Services that `vicinal up` starts, with a tiny real encoder, and the command line as a process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+SIDE, DIMENSION = 8, 16
+PREPROCESSING = (
+    '{"size": 8, "resize": "bilinear", "fit": "stretch", '
+    '"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "name": "tiny"}'
+)
+COLOURS = {"blue": (40, 60, 200), "green": (50, 190, 60), "red": (210, 50, 40)}
+MARK = "VICINAL_TEST_MARK"
+
+
+class Running:
+    """`vicinal up` as a process; every process that comes of it carries a mark in its environment."""
+
+    def __init__(self, *arguments):
+        self.mark = uuid.uuid4().hex
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vicinal_cli", "up", "--embed-port", "0", "--graph-port", "0", *arguments],
+            env={**os.environ, MARK: self.mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def addresses(self):
+        """What `up` prints once both services are SERVING, as environment variables."""
+        lines = [self.process.stdout.readline().strip() for _ in range(2)]
+        assert all(line.startswith("export ") for line in lines), self.process.communicate(timeout=30)
+        return dict(line.removeprefix("export ").split("=") for line in lines)
+
+    def living(self):
+        """Process id → command line of every process that comes of it and is not over."""
+        return living(self.mark)
+
+    def gone(self, patience=30):
+        """Whether all of them end in time."""
+        deadline = time.monotonic() + patience
+        while self.living() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self.living()
+
+    def stop(self, number=signal.SIGTERM):
+        """Send the signal; return the exit status and what was said on stderr."""
+        self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=60)
+        return self.process.returncode, said
+
+
+def living(mark):
+    """Process id → command line of every process with the mark in its environment."""
+    found = {}
+    for entry in Path("/proc").glob("*"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes():
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it is over, or not ours
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory):
+    """The file of a tiny encoder: a random linear map of 8 × 8 pixels."""
+    weights = np.random.default_rng(5).normal(size=(3 * SIDE * SIDE, DIMENSION)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["features"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", DIMENSION])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"vicinal.preprocessing": PREPROCESSING})
+    path = tmp_path_factory.mktemp("encoder") / "tiny.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """A folder with a sub-folder for each of three colours, thirty pictures in each."""
+    return paint(tmp_path_factory.mktemp("pictures"), 30)
+
+
+def paint(root, count, seed=0):
+    """Write `count` noisy pictures of each colour to a sub-folder of its name."""
+    random = np.random.default_rng(seed)
+    for name, colour in COLOURS.items():
+        (root / name).mkdir()
+        for i in range(count):
+            pixels = np.clip(random.normal(colour, 30, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i:02}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def addresses(encoder, tmp_path_factory):
+    """The environment that tells the command line where a pair of services is."""
+    running = Running("--encoder", str(encoder), "--data-dir", str(tmp_path_factory.mktemp("data")))
+    try:
+        yield running.addresses()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def run_cli(tmp_path):
+    """Run the command line in an empty folder and check its exit status; no process of it may be left."""
+
+    def run(*arguments, fails=False, environment=None):
+        mark = uuid.uuid4().hex
+        done = subprocess.run(
+            [sys.executable, "-m", "vicinal_cli", *map(str, arguments)],
+            env={**os.environ, "COLUMNS": "100", **(environment or {}), MARK: mark},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == (1 if fails else 0), done.stderr
+        assert ("error: " in done.stderr) == fails, done.stderr
+        assert not living(mark)
+        return done
+
+    return run
+
+
+@pytest.fixture
+def vicinal(addresses, run_cli):
+    """Run the command line on the services of this session: `vicinal("status")` → the finished process."""
+    return lambda *arguments, fails=False: run_cli(*arguments, fails=fails, environment=addresses)
+
+
+@pytest.fixture
+def start_up():
+    """Start `vicinal up` with these flags; whatever the test leaves of it is killed."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("processes are looked for in /proc")
+    started = []
+
+    def start(*arguments):
+        started.append(Running(*arguments))
+        return started[-1]
+
+    yield start
+    for running in started:
+        for pid in running.living():
+            os.kill(pid, signal.SIGKILL)
+        running.process.communicate()

@@ -1,0 +1,87 @@
+"""`vicinal up`: ready together, gone together, whatever ends it."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from vicinal_client import EmbedClient, GraphClient
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+
+
+def pid_of(running, words):
+    (pid,) = [pid for pid, line in running.living().items() if words in line]
+    return pid
+
+
+@pytest.fixture
+def up(start_up, encoder, tmp_path):
+    """Start `vicinal up` on this test's data folder."""
+    return lambda *more: start_up("--encoder", str(encoder), "--data-dir", str(tmp_path / "data"), *more)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_stops_everything(up, number):
+    running = up()
+    where = running.addresses()
+    with EmbedClient(where["VICINAL_EMBED"]) as embed, GraphClient(where["VICINAL_GRAPH"]) as graph:
+        embed.wait_until_ready(0.5)
+        graph.wait_until_ready(0.5)
+    assert len(running.living()) >= 4, "up, two services and the store"
+    status, said = running.stop(number)
+    assert status == 0, said
+    assert not running.living()
+
+
+def test_what_was_written_is_there_the_next_time(up):
+    for names in ((), ("kept",)):
+        running = up()
+        with GraphClient(running.addresses()["VICINAL_GRAPH"]) as client:
+            assert tuple(one.name for one in client.list_datasets()) == names
+            if not names:
+                client.create_dataset("kept", dimension=2, classes=["a", "b"])
+        assert running.stop()[0] == 0
+
+
+@linux_only
+def test_nothing_outlives_a_killed_up(up):
+    running = up()
+    running.addresses()
+    running.process.kill()
+    assert running.gone()
+
+
+@linux_only
+@pytest.mark.parametrize("service", ["embed_service", "graph_service"])
+def test_one_that_dies_takes_the_other_along(up, service):
+    running = up()
+    running.addresses()
+    os.kill(pid_of(running, f"-m {service}"), signal.SIGKILL)
+    _, said = running.process.communicate(timeout=60)
+    assert running.process.returncode == 1
+    name = service.partition("_")[0]
+    assert f"error: the {name} service was killed by SIGKILL" in said
+    assert not running.living()
+
+
+def test_one_that_cannot_start_is_named(up, tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"no encoder")
+    running = up("--encoder", str(tmp_path / "bad.onnx"))
+    out, said = running.process.communicate(timeout=60)
+    assert (running.process.returncode, out) == (1, "")
+    assert "error: the embed service ended with status 1; it said: " in said
+    assert "bad.onnx" in said
+    assert "embed | " in said
+    assert not running.living()
+
+
+def test_a_signal_during_the_start_stops_it(up):
+    running = up()
+    for line in running.process.stderr:
+        if line.startswith("embed | "):
+            break
+    status, said = running.stop()
+    assert status == 0, said
+    assert running.gone()
