@@ -37,42 +37,46 @@ def service(start_service, tmp_path):
     return start_service("graph_service", "--data-dir", str(tmp_path / "data"))
 
 
+def write(number):
+    """Add labelled batches, see them at once, and take some back."""
+
+    def work(client):
+        rng = np.random.default_rng(number)
+        for turn in range(BATCHES):
+            ids = [f"{number}-{turn}/{i}" for i in range(BATCH)]
+            revision = client.add_samples("d", ids, rng.normal(size=(BATCH, 8)))
+            client.add_labels("d", {name: "ab"[i % 2] for i, name in enumerate(ids)})
+            mine = client.export_beliefs("d", min_revision=revision)
+            assert set(ids) <= set(mine.sample_ids)
+            if turn % 3 == 0:
+                client.remove_samples("d", ids)
+
+    return work
+
+
+def export(client):
+    beliefs = client.export_beliefs("d", include_beliefs=True, page_size=50)
+    whole = Counter(name.split("/")[0] for name in beliefs.sample_ids)
+    assert set(whole.values()) <= {BATCH, 2}
+    sums = beliefs.beliefs.sum(axis=1)
+    assert (np.isclose(sums, 1, atol=1e-4) | (sums == 0)).all()
+
+
+def look(client):
+    for strategy in Strategy:
+        picks = [pick.sample_id for pick in client.suggest("d", 20, strategy=strategy)]
+        assert len(picks) == len(set(picks))
+    for flag in client.flag_errors("d", min_suspicion=0):
+        assert 0 <= flag.suspicion <= 1
+    assert client.classify("d", np.eye(8)).classes.shape == (8,)
+    client.propagate("d", include_beliefs=True)
+
+
 def test_reads_beside_writes(service):
     with GraphClient(service.address) as client:
         client.create_dataset("d", dimension=8, classes=["a", "b"], neighbours=4)
         client.add_samples("d", ["seed/0", "seed/1"], np.eye(2, 8))
         client.add_labels("d", {"seed/0": "a", "seed/1": "b"})
-
-    def write(number):
-        def work(client):
-            rng = np.random.default_rng(number)
-            for turn in range(BATCHES):
-                ids = [f"{number}-{turn}/{i}" for i in range(BATCH)]
-                revision = client.add_samples("d", ids, rng.normal(size=(BATCH, 8)))
-                client.add_labels("d", {name: "ab"[i % 2] for i, name in enumerate(ids)})
-                mine = client.export_beliefs("d", min_revision=revision)
-                assert set(ids) <= set(mine.sample_ids)
-                if turn % 3 == 0:
-                    client.remove_samples("d", ids)
-
-        return work
-
-    def export(client):
-        beliefs = client.export_beliefs("d", include_beliefs=True, page_size=50)
-        whole = Counter(name.split("/")[0] for name in beliefs.sample_ids)
-        assert set(whole.values()) <= {BATCH, 2}
-        sums = beliefs.beliefs.sum(axis=1)
-        assert (np.isclose(sums, 1, atol=1e-4) | (sums == 0)).all()
-
-    def look(client):
-        for strategy in Strategy:
-            picks = [pick.sample_id for pick in client.suggest("d", 20, strategy=strategy)]
-            assert len(picks) == len(set(picks))
-        for flag in client.flag_errors("d", min_suspicion=0):
-            assert 0 <= flag.suspicion <= 1
-        assert client.classify("d", np.eye(8)).classes.shape == (8,)
-        client.propagate("d", include_beliefs=True)
-
     stop = threading.Event()
     writers = [Background(service.address, write(number)) for number in range(4)]
     readers = [Background(service.address, work, stop) for work in (export, look, look)]
