@@ -141,7 +141,8 @@ def _mean_inputs(model: onnx.ModelProto, batches: Sequence[Batch]) -> dict[str, 
     session = onnxruntime.InferenceSession(observed.SerializeToString(), providers=["CPUExecutionProvider"])
     sums: dict[str, npt.NDArray[np.float64]] = {}
     for batch in batches:
-        values = [batch, *session.run(names, {image: batch})]
+        # Asked for no names, ONNX Runtime gives every output.
+        values = [batch, *(session.run(names, {image: batch}) if names else [])]
         for name, value in zip([image, *names], values, strict=True):
             sums[name] = sums.get(name, 0) + value.mean(axis=(2, 3), dtype=np.float64).sum(axis=0)
     return {name: total / sum(map(len, batches)) for name, total in sums.items()}
