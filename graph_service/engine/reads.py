@@ -11,7 +11,7 @@ import numpy.typing as npt
 from graph_service.classification.vote import vote
 from graph_service.engine.snapshot import Snapshot
 from graph_service.events import Trust
-from graph_service.flagging.suspicion import dissent, suspicion
+from graph_service.flagging.suspicion import evidence, suspicion
 from graph_service.propagation.beliefs import decide
 from graph_service.suggestion.strategies import Strategy, suggest
 from vicinal.wire.errors import FailedPrecondition
@@ -182,6 +182,7 @@ def flag(snapshot: Snapshot, *, min_suspicion: float, evidence_count: int, start
     held_out = snapshot.held_out()
     scores = suspicion(held_out[nodes], labels.classes)
     best, _ = decide(held_out[nodes])
+    believed, _ = decide(snapshot.beliefs().rows)
     flagged = np.flatnonzero((scores >= min_suspicion) & (best >= 0) & (best != labels.classes))
     # Equal suspicion keeps the labels' own order, so that pages of one revision always agree.
     order = flagged[np.argsort(-scores[flagged], kind="stable")]
@@ -193,7 +194,7 @@ def flag(snapshot: Snapshot, *, min_suspicion: float, evidence_count: int, start
             trust=Trust(labels.trusts[i]),
             suspicion=float(scores[i]),
             suggested_class=snapshot.classes[best[i]],
-            evidence=_evidence(snapshot, int(nodes[i]), int(labels.classes[i]), evidence_count),
+            evidence=_evidence(snapshot, believed, int(nodes[i]), int(labels.classes[i]), evidence_count),
         )
         for i in order[start : start + count].tolist()
     ]
@@ -223,17 +224,16 @@ def _by_sample(snapshot: Snapshot) -> tuple[Int32, Float32]:
     return classes[nodes], confidences[nodes]
 
 
-def _evidence(snapshot: Snapshot, node: int, class_index: int, count: int) -> list[Evidence]:
+def _evidence(snapshot: Snapshot, believed: Int32, node: int, label: int, count: int) -> list[Evidence]:
     """Return the neighbours of a flagged label's node that speak against it, as samples."""
     view = snapshot.view
-    against = dissent(snapshot.adjacency, snapshot.beliefs().rows, node, class_index, count)
-    columns = (against.nodes.tolist(), against.weights.tolist(), against.classes.tolist())
+    against = evidence(snapshot.adjacency, node, label, believed, count)
     return [
         Evidence(
             sample_id=view.ids[view.node_samples[other]],
             weight=weight,
-            class_name=snapshot.classes[believed],
+            class_name=snapshot.classes[class_index],
             similarity=view.similarity(node, other),
         )
-        for other, weight, believed in zip(*columns, strict=True)
+        for other, weight, class_index in zip(*(column.tolist() for column in against), strict=True)
     ]
