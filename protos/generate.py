@@ -24,7 +24,9 @@ def generate(target: Path) -> None:
     protos = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.proto"))
     well_known = str(files("grpc_tools") / "_proto")
     flags = [f"--{kind}_out={target}" for kind in ("python", "grpc_python")]
-    flags += [f"--{kind}_out=quiet:{target}" for kind in ("mypy", "mypy_grpc")]
+    for kind in ("mypy", "mypy_grpc"):
+        plugin = Path(sys.executable).with_name(f"protoc-gen-{kind}")  # need not be on the PATH
+        flags += [f"--plugin=protoc-gen-{kind}={plugin}", f"--{kind}_out=quiet:{target}"]
     if protoc.main(["protoc", f"-I{ROOT}", f"-I{well_known}", *flags, *protos]) != 0:
         raise SystemExit("protoc failed; its message stands above")
     for path in target.rglob("*_grpc.py*"):  # a file without a service has nothing to import
