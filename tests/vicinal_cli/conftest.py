@@ -7,12 +7,15 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+
+from vicinal_cli.main import main
 
 SIDE, DIMENSION = 8, 16
 PREPROCESSING = (
@@ -24,12 +27,18 @@ MARK = "VICINAL_TEST_MARK"
 
 
 class Running:
-    """`vicinal up` as a process; every process that comes of it carries a mark in its environment."""
+    """`vicinal up` as a process on an empty folder, with what comes of it.
 
-    def __init__(self, *arguments):
+    Its processes are known by a mark in their environment; the store, which writes its title over that, by
+    the folder that it runs in.
+    """
+
+    def __init__(self, folder, *arguments):
+        self.folder = folder
         self.mark = uuid.uuid4().hex
+        ports = ("--embed-port", "0", "--graph-port", "0", "--data-dir", str(folder / "data"))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "vicinal_cli", "up", "--embed-port", "0", "--graph-port", "0", *arguments],
+            [sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments],
             env={**os.environ, MARK: self.mark},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -44,7 +53,7 @@ class Running:
 
     def living(self):
         """Process id → command line of every process that comes of it and is not over."""
-        return living(self.mark)
+        return living(self.mark, self.folder)
 
     def gone(self, patience=30):
         """Whether all of them end in time."""
@@ -60,14 +69,13 @@ class Running:
         return self.process.returncode, said
 
 
-def living(mark):
-    """Process id → command line of every process with the mark in its environment."""
+def living(mark, folder):
+    """Process id → command line of every process that has the mark or runs somewhere in the folder."""
     found = {}
-    for entry in Path("/proc").glob("*"):
-        if not entry.name.isdigit():
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes():
+            marked = f"{MARK}={mark}".encode() in (entry / "environ").read_bytes()
+            if marked or (entry / "cwd").readlink().is_relative_to(folder):
                 found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:  # it is over, or not ours
             continue
@@ -116,7 +124,7 @@ def paint(root, count, seed=0):
 @pytest.fixture(scope="session")
 def addresses(encoder, tmp_path_factory):
     """The environment that tells the command line where a pair of services is."""
-    running = Running("--encoder", str(encoder), "--data-dir", str(tmp_path_factory.mktemp("data")))
+    running = Running(tmp_path_factory.mktemp("pair"), "--encoder", str(encoder))
     try:
         yield running.addresses()
     finally:
@@ -124,14 +132,36 @@ def addresses(encoder, tmp_path_factory):
 
 
 @pytest.fixture
+def vicinal(addresses, tmp_path, monkeypatch, capsys):
+    """Run the command line in an empty folder, on this session's services, without a process of its own.
+
+    `vicinal("status")` → what it said, after a check of the exit status.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name, value in addresses.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments, fails=False):
+        monkeypatch.setattr(sys, "argv", ["vicinal", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0) == (1 if fails else 0), said.err
+        assert ("error: " in said.err) == fails, said.err
+        return SimpleNamespace(stdout=said.out, stderr=said.err)
+
+    return run
+
+
+@pytest.fixture
 def run_cli(tmp_path):
-    """Run the command line in an empty folder and check its exit status; no process of it may be left."""
+    """Run the command line as a process in an empty folder, without services; nothing of it may be left."""
 
     def run(*arguments, fails=False, environment=None):
         mark = uuid.uuid4().hex
         done = subprocess.run(
             [sys.executable, "-m", "vicinal_cli", *map(str, arguments)],
-            env={**os.environ, "COLUMNS": "100", **(environment or {}), MARK: mark},
+            env={**os.environ, **(environment or {}), MARK: mark},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -141,27 +171,21 @@ def run_cli(tmp_path):
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == (1 if fails else 0), done.stderr
         assert ("error: " in done.stderr) == fails, done.stderr
-        assert not living(mark)
+        assert not living(mark, tmp_path)
         return done
 
     return run
 
 
 @pytest.fixture
-def vicinal(addresses, run_cli):
-    """Run the command line on the services of this session: `vicinal("status")` → the finished process."""
-    return lambda *arguments, fails=False: run_cli(*arguments, fails=fails, environment=addresses)
-
-
-@pytest.fixture
-def start_up():
-    """Start `vicinal up` with these flags; whatever the test leaves of it is killed."""
+def start_up(tmp_path):
+    """Start `vicinal up` on this test's folder; whatever the test leaves of it is killed."""
     if not Path("/proc/self/environ").exists():
         pytest.skip("processes are looked for in /proc")
     started = []
 
     def start(*arguments):
-        started.append(Running(*arguments))
+        started.append(Running(tmp_path, *arguments))
         return started[-1]
 
     yield start

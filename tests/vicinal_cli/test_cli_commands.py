@@ -179,16 +179,28 @@ def test_errors_are_one_line_and_what_to_do(vicinal, small, pictures, tmp_path, 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_teaches_with_an_example(run_cli, command):
-    said = run_cli(command, "--help").stdout
+def test_help_teaches_with_an_example(vicinal, command):
+    said = vicinal(command, "--help").stdout
     assert "Example" in said
     assert f"vicinal {command}" in said.split("Example")[1]
 
 
-def test_help_names_every_command(run_cli):
-    said = run_cli("--help").stdout
+def test_help_names_every_command(vicinal):
+    said = vicinal("--help").stdout
     assert all(f" {command} " in said for command in COMMANDS)
+
+
+def test_the_process_says_the_same(run_cli):
     assert run_cli("--version").stdout.startswith("vicinal ")
+    said = run_cli("status", "--graph", "127.0.0.1:1", "--embed", "127.0.0.1:1", fails=True).stderr
+    assert said.splitlines()[0] == "error: no embedding service answers at 127.0.0.1:1"
+
+
+def test_a_defect_is_told_as_one(vicinal, monkeypatch):
+    monkeypatch.setattr("vicinal_cli.commands.embed.scan", lambda _: 1 / 0)
+    said = vicinal("embed", "in", "out.npz", fails=True).stderr
+    assert said.startswith("error: ZeroDivisionError: division by zero\n")
+    assert "VICINAL_TRACEBACK=1" in said
 
 
 def test_status_says_what_is_served(vicinal, small):

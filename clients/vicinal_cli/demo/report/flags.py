@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
@@ -14,7 +15,7 @@ __all__ = ["flags_section"]
 
 _PLANTED = 16
 _OWN = 8
-"""Most flags shown of either kind."""
+"""About how many flags are shown of either kind."""
 
 
 def flags_section(found: Findings) -> str:
@@ -37,8 +38,8 @@ belief that its neighbourhood holds without it is in other classes.</p>
 <p class="soft">Precision is the share of the flagged labels that were planted, recall the share of the
 planted labels that were flagged. The ranking by suspicion has an average precision of
 {hunt.average_precision:.1%}; a random order would have {len(hunt.wrong) / len(hunt.labels):.0%}.</p>
-{_shown("The most suspicious of the planted", planted[:_PLANTED], found)}
-{_shown("Flagged, though nothing was planted", own[:_OWN], found)}
+{_shown("Planted and found: the most suspicious of each class", _varied(planted, _PLANTED), found)}
+{_shown("Flagged, though nothing was planted", _varied(own, _OWN), found)}
 <p class="soft">Flags on labels that were not planted count as false above. Look at them: some are mistakes of
 the method, others are images whose own label can be doubted.</p>"""
 
@@ -50,6 +51,18 @@ def _row(catch: Catch) -> str:
         f'<td class="number">{catch.hits}<td class="number">{catch.precision:.1%}'
         f'<td class="number">{catch.recall:.1%}'
     )
+
+
+def _varied(flags: Sequence[Flag], about: int) -> list[Flag]:
+    """Return the most suspicious flags of each suggested class, as many of each; about so many in all."""
+    classes = {flag.suggested_class for flag in flags}
+    quota = Counter(dict.fromkeys(classes, max(1, about // max(1, len(classes)))))
+    chosen: list[Flag] = []
+    for flag in flags:
+        if quota[flag.suggested_class] and len(chosen) < about:
+            quota[flag.suggested_class] -= 1
+            chosen.append(flag)
+    return chosen
 
 
 def _shown(title: str, flags: Sequence[Flag], found: Findings) -> str:

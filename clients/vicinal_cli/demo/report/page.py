@@ -83,11 +83,13 @@ def _curve_section(found: Findings) -> str:
 at a time. The labels spread over the neighbour graph, and the curve is the share of the <em>unlabelled</em>
 images whose class is then right. The control labels samples drawn at random: the mean of {found.draws} draws,
 and the band from the worst to the best.</p>
+<div class="beside">
 <div class="card">{curve(found.suggested, found.random)}</div>
-<div class="wide"><table>
-<tr><th class="number">labels<th class="number">suggested<th class="number">at random<th>worst to best
+<table>
+<tr><th class="number">labels<th class="number">suggested<th class="number">at random
 {chr(10).join(rows)}
-</table></div>
+</table>
+</div>
 <details><summary class="soft">by class, after {found.suggested[-1].labels} labels</summary>
 <table><tr><th>class<th class="number">right
 {chr(10).join(classes)}
@@ -97,7 +99,8 @@ and the band from the worst to the best.</p>
 def _control_cells(spread: Spread | None) -> str:
     if spread is None:
         return ""
-    return f'<td class="number">{spread.mean:.1%}<td class="soft">{spread.low:.1%} to {spread.high:.1%}'
+    between = f"{spread.low:.1%} to {spread.high:.1%}"
+    return f'<td class="number">{spread.mean:.1%}<br><small class="soft">{between}</small>'
 
 
 def _first_section(found: Findings) -> str:
