@@ -89,20 +89,17 @@ def _store(arguments: argparse.Namespace, held: ExitStack) -> RedisStore:
 
 
 async def _watch(engine: Engine, server: Server) -> None:
-    """Say NOT_SERVING while the log is away or someone else has taken over."""
-    serving = True
+    """Say NOT_SERVING while writes cannot be acknowledged."""
+    before: str | None = None
     while True:
         await asyncio.sleep(_HEALTH_EVERY)
-        try:
-            healthy, why = await asyncio.to_thread(engine.healthy), "another service took over a dataset"
-        except ServiceError as error:
-            healthy, why = False, error.message
-        if healthy != serving:
-            _logger.log(
-                *((logging.INFO, "serving again") if healthy else (logging.ERROR, f"not serving: {why}"))
-            )
-            await server.set_serving(healthy)
-            serving = healthy
+        trouble = await asyncio.to_thread(engine.trouble)
+        if trouble and not before:
+            _logger.error("not serving: %s", trouble)
+        elif before and not trouble:
+            _logger.info("serving again")
+        await server.set_serving(trouble is None)
+        before = trouble
 
 
 async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:

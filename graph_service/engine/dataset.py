@@ -39,6 +39,11 @@ class Dataset:
         log: the dataset's log, opened for writing.
         limits: limits in force.
 
+    Attributes:
+        name: the dataset's name.
+        revision: the newest revision.
+        trouble: why no write is taken any more, or None.
+
     Raises:
         DataLoss: LOG_DAMAGED when the log does not begin with the dataset's creation.
     """
@@ -51,7 +56,7 @@ class Dataset:
         self._writer = Writer(self._commit)
         self._behind = False
         self._deleted = False
-        self.fenced = False
+        self.trouble: str | None = None
         self._snapshot: Snapshot | None = None
         self._pinned: OrderedDict[int, Snapshot] = OrderedDict()
         self._replay()
@@ -74,6 +79,8 @@ class Dataset:
     def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Check, append and apply writes; only ever called by the one leading thread."""
         self._refuse_if_deleted()
+        if self.trouble:
+            raise Aborted("FENCED", self.trouble)
         if self._behind:
             self._catch_up()
         outcomes: dict[int, Outcome] = {}
@@ -102,8 +109,8 @@ class Dataset:
         except Unavailable:
             self._behind = True  # some of it may be in the log
             raise
-        except Aborted:
-            self.fenced = True
+        except Aborted as error:
+            self.trouble = error.message
             raise
         self._apply(
             (answer.revision, write.event)
@@ -113,11 +120,21 @@ class Dataset:
         return [answer.revision if isinstance(answer, Receipt) else answer for answer in answers]
 
     def _apply(self, events: Iterable[tuple[int, Event]]) -> None:
-        with self._lock:
-            for revision, event in events:
-                self._tables.apply(event)
-                self.revision = revision
-            self._tables.nodes.flush()
+        try:
+            with self._lock:
+                try:
+                    for revision, event in events:
+                        self._tables.apply(event)
+                        self.revision = revision
+                finally:
+                    self._tables.nodes.flush()
+        except ServiceError:
+            raise  # the log could not be read further; what was read is applied
+        except Exception:
+            # A defect of ours. The log has the event, so a restart brings it back; nothing more is taken.
+            self.trouble = f"dataset {self.name!r} could not apply an event; restart the service"
+            _logger.exception("%s", self.trouble)
+            raise
 
     # -- truth -------------------------------------------------------------------------------------------
 

@@ -77,10 +77,13 @@ class Engine:
         """Refuse what comes from now on."""
         self._closed = "SHUTTING_DOWN"
 
-    def healthy(self) -> bool:
-        """Say whether writes can be acknowledged: the log answers and nobody has taken over a dataset."""
-        self._store.ping()
-        return not any(dataset.fenced for dataset in list(self._datasets.values()))
+    def trouble(self) -> str | None:
+        """Say why writes cannot be acknowledged; None when the log answers and every dataset takes them."""
+        try:
+            self._store.ping()
+        except Unavailable as error:
+            return error.message
+        return next((it.trouble for it in list(self._datasets.values()) if it.trouble), None)
 
     # -- datasets ----------------------------------------------------------------------------------------
 

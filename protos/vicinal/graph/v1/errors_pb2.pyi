@@ -89,8 +89,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     again at the first page. Metadata: field.
     """
     ERROR_REASON_FENCED: _ErrorReason.ValueType  # 20
-    """ABORTED. Another graph service has taken over this dataset's log; this one
-    writes no more. Metadata: none.
+    """ABORTED. This service writes the dataset no more: another has taken over its
+    log, or this one failed in a way that only a restart mends. Metadata: none.
     """
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 21
     """RESOURCE_EXHAUSTED. Too many calls wait; RetryInfo says when to come back.
@@ -186,8 +186,8 @@ ERROR_REASON_PAGE_EXPIRED: ErrorReason.ValueType  # 19
 again at the first page. Metadata: field.
 """
 ERROR_REASON_FENCED: ErrorReason.ValueType  # 20
-"""ABORTED. Another graph service has taken over this dataset's log; this one
-writes no more. Metadata: none.
+"""ABORTED. This service writes the dataset no more: another has taken over its
+log, or this one failed in a way that only a restart mends. Metadata: none.
 """
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 21
 """RESOURCE_EXHAUSTED. Too many calls wait; RetryInfo says when to come back.
