@@ -111,8 +111,8 @@ def graph(graph_service):
 
 @pytest.fixture
 def patient():
-    """A retry policy that outlasts a restart."""
-    return RetryPolicy(attempts=100, initial_backoff=0.05, max_backoff=0.3)
+    """A retry policy that goes on until the deadline."""
+    return RetryPolicy(attempts=2000, initial_backoff=0.05, max_backoff=0.3)
 
 
 @pytest.fixture
