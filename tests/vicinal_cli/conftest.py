@@ -153,6 +153,12 @@ def vicinal(addresses, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(name="living")
+def living_fixture():
+    """The function `living`, for tests that start processes themselves."""
+    return living
+
+
 @pytest.fixture
 def run_cli(tmp_path):
     """Run the command line as a process in an empty folder, without services; nothing of it may be left."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vicinal_cli.errors import CliError
-from vicinal_cli.up.child import command
+from vicinal_cli.up.guard import Guard
 
 __all__ = ["Stack", "stack"]
 
@@ -46,24 +45,25 @@ def stack(folder: Path, arguments: Sequence[str] = ()) -> Iterator[Stack]:
     """
     log = folder / "services.log"
     ports = ("--embed-port", "0", "--graph-port", "0", "--data-dir", str(folder / "data"))
-    with log.open("wb") as file:
+    with Guard() as guard, log.open("wb") as file:
         process = subprocess.Popen(
-            command(sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments),
+            [sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,
             process_group=0,  # a terminal's Ctrl-C is for the demo, which stops the services in good order
         )
-    try:
-        yield _announced(process, log)
-    finally:
-        process.send_signal(signal.SIGTERM)
+        guard.watch(process.pid)
         try:
-            process.communicate(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            yield _announced(process, log)
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
 
 
 def _announced(process: subprocess.Popen[str], log: Path) -> Stack:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vicinal_cli.errors import CliError
-from vicinal_cli.up.linux import adopt_orphans, children
+from vicinal_cli.up.guard import Guard
+from vicinal_cli.up.orphans import adopt_orphans, end_children
 from vicinal_cli.up.service import Service, ServiceSpec
 from vicinal_client import AsyncEmbedClient, AsyncGraphClient
 
 __all__ = ["PairOptions", "run_pair"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_POLL = 0.05
 _ORPHAN_GRACE = 30.0
 """Seconds for what a dead service left running."""
 
@@ -73,14 +70,22 @@ async def run_pair(options: PairOptions, on_serving: Callable[[str, str], None])
     stop = _stop_signal(services)
     with tempfile.TemporaryDirectory(prefix="vicinal-") as folder:
         try:
-            for spec in options.specs():
-                services.append(await Service.start(spec, Path(folder)))  # noqa: PERF401 (one by one: a signal may come between)
-            await _run(services, stop, on_serving)
+            with Guard() as guard:
+                try:
+                    for spec in options.specs():
+                        services.append(await Service.start(spec, Path(folder)))
+                        guard.watch(services[-1].pid)
+                    await _run(services, stop, on_serving)
+                finally:
+                    await _stopped(services)
         finally:
-            for service in services:
-                service.ask_to_stop()
-            await asyncio.gather(*(service.stopped() for service in services))
-            await _end_orphans()
+            await asyncio.to_thread(end_children, _ORPHAN_GRACE)
+
+
+async def _stopped(services: Sequence[Service]) -> None:
+    for service in services:
+        service.ask_to_stop()
+    await asyncio.gather(*(service.stopped() for service in services))
 
 
 def _stop_signal(services: Sequence[Service]) -> asyncio.Event:
@@ -125,19 +130,3 @@ async def _run(
 
 async def _serving(services: Sequence[Service]) -> None:
     await asyncio.gather(*(service.serving() for service in services))
-
-
-async def _end_orphans() -> None:
-    """Stop what a service that died left running: the embedded store."""
-    for pid in children():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _ORPHAN_GRACE
-    while orphans := children():
-        for pid in orphans:
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            if time.monotonic() > deadline:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        await asyncio.sleep(_POLL)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from vicinal_cli.up.child import command
 from vicinal_client import AsyncEmbedClient, AsyncGraphClient, ConnectionFailed, DeadlineExceeded
 
 __all__ = ["Service", "ServiceSpec"]
@@ -78,13 +77,18 @@ class Service:
         port_file = folder / f"{spec.name}.port"
         flags = ("--host", spec.host, "--port", str(spec.port), "--port-file", str(port_file))
         process = await asyncio.create_subprocess_exec(
-            *command(sys.executable, "-m", spec.module, *flags, *spec.arguments),
+            *(sys.executable, "-m", spec.module, *flags, *spec.arguments),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
             process_group=0,  # a terminal's Ctrl-C is for `up`, which stops the services in good order
         )
         return cls(spec, process, cast("asyncio.StreamReader", process.stdout), port_file)
+
+    @property
+    def pid(self) -> int:
+        """Its process id, also that of its process group."""
+        return self._process.pid
 
     async def serving(self) -> None:
         """Return when health says SERVING, however long that takes."""

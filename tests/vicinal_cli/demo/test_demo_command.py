@@ -1,6 +1,12 @@
 """`vicinal demo` from end to end, on pictures that a tiny encoder can tell apart."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
 
 import pytest
 
@@ -30,6 +36,34 @@ def test_it_ends_with_a_report(demo, pictures, tmp_path):
     report = tmp_path / "out/report.html"
     assert done.stdout.endswith(f"report: {report}\n")
     assert "data:image/png;base64," in report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_one_that_is_stopped_leaves_nothing(pictures, encoder, tmp_path, living, number, status):
+    mark = uuid.uuid4().hex
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "vicinal_cli", "demo", "--images", pictures, "--encoder", encoder],
+        env={**os.environ, "TMPDIR": str(tmp_path), "VICINAL_TEST_MARK": mark},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr.readline().startswith("starting both services")
+    while len(living(mark, tmp_path)) < 4:
+        assert demo.poll() is None
+    demo.send_signal(number)
+    _, said = demo.communicate(timeout=60)
+    assert demo.returncode == status, said
+    assert "Traceback" not in said
+    if number == signal.SIGKILL:
+        while living(mark, tmp_path):
+            time.sleep(0.02)
+    else:
+        assert not living(mark, tmp_path)
+        assert not list(tmp_path.iterdir())
 
 
 def test_pictures_without_classes_are_refused(demo, pictures):

@@ -2,13 +2,10 @@
 
 import os
 import signal
-import sys
 
 import pytest
 
 from vicinal_client import EmbedClient, GraphClient
-
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
 
 
 def pid_of(running, words):
@@ -45,15 +42,13 @@ def test_what_was_written_is_there_the_next_time(up):
         assert running.stop()[0] == 0
 
 
-@linux_only
 def test_nothing_outlives_a_killed_up(up):
     running = up()
     running.addresses()
     running.process.kill()
-    assert running.gone()
+    assert running.gone(), running.living()
 
 
-@linux_only
 @pytest.mark.parametrize("service", ["embed_service", "graph_service"])
 def test_one_that_dies_takes_the_other_along(up, service):
     running = up()
@@ -77,6 +72,19 @@ def test_one_that_cannot_start_is_named(up, tmp_path):
     assert not running.living()
 
 
+def test_a_store_of_ones_own(up, start_redis):
+    running = up("--redis-url", start_redis(appendonly="no").url)
+    _, said = running.process.communicate(timeout=60)
+    assert running.process.returncode == 1
+    assert "error: the graph service ended with status 1" in said
+    assert "appendonly" in said.splitlines()[-2]
+    running = up("--redis-url", start_redis().url)
+    with GraphClient(running.addresses()["VICINAL_GRAPH"]) as client:
+        client.create_dataset("kept", dimension=2, classes=["a", "b"])
+    assert not (running.folder / "data").exists()
+    assert running.stop()[0] == 0
+
+
 def test_a_signal_during_the_start_stops_it(up):
     running = up()
     for line in running.process.stderr:
@@ -84,4 +92,4 @@ def test_a_signal_during_the_start_stops_it(up):
             break
     status, said = running.stop()
     assert status == 0, said
-    assert running.gone()
+    assert running.gone(), running.living()

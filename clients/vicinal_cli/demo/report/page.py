@@ -37,8 +37,8 @@ def page(found: Findings) -> str:
 </head>
 <body>
 <h1>vicinal</h1>
-<p class="soft">Label a handful; the neighbourhood does the rest. This page was made by
-<code>{escape(found.command)}</code></p>
+<p class="soft">Label a handful; the neighbourhood does the rest.
+<br>Made by <code>{escape(found.command)}</code></p>
 {_tiles(found)}
 {_curve_section(found)}
 {_first_section(found)}
