@@ -70,6 +70,7 @@ LIBRARIES: dict[str, list[str]] = {
     "msgpack": ["graph_service.log"],
     "hnswlib": ["graph_service.index"],
     "numba": NUMERIC,
+    "llvmlite": NUMERIC,
     "scipy": NUMERIC,
     "onnxruntime": ["embed_service"],
     "onnx": ENCODER_MAKERS,
