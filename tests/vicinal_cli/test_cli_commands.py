@@ -71,6 +71,12 @@ def test_labels_from_folders_are_flagged(vicinal, pictures, tmp_path):
     assert first["trust"] == "given"
     assert len(first["evidence"]) == 2
     assert {near["class"] for near in first["evidence"]} == {"red"}
+    table = vicinal("flag", "-d", "given", "--format", "table").stdout.splitlines()
+    assert table[0].split() == ["id", "label", "suspicion", "suggested_class", "trust", "neighbours"]
+    assert table[1].split(maxsplit=5) == [
+        *("blue/wrong.png", "blue", f"{first['suspicion']:.3f}", "red", "given"),
+        "red, red, red",
+    ]
     vicinal("label", "blue/wrong.png", "red", "-d", "given")
     vicinal("label", "blue/wrong.png", "--remove", "-d", "given")
     assert status_of(vicinal, "given")["given"] == 89

@@ -38,6 +38,11 @@ class Destination:
         """
         return cls(output, format_for(output, form, watched=stdout.is_terminal))
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether it is a table for people, which must be narrow."""
+        return self.form is Format.TABLE
+
     def write(self, result: Result) -> None:
         """Write `result` there."""
         write_result(result, self.form, self.output, stdout)

@@ -18,12 +18,21 @@ from vicinal_client import Flag, Propagation, Strategy
 
 __all__ = ["flag", "propagate", "suggest"]
 
+_SUSPECT = (
+    Column("id", str),
+    Column("label", str),
+    Column("suspicion", float),
+    Column("suggested_class", str),
+    Column("trust", str),
+)
 _EVIDENCE = (
     Column("id", str),
     Column("class", str),
     Column("weight", float),
     Column("similarity", float),
 )
+_FLAG = (*_SUSPECT, Column("annotator", str), Column("evidence", _EVIDENCE))
+_BRIEF_FLAG = (*_SUSPECT, Column("neighbours", str))
 
 
 class StrategyName(StrEnum):
@@ -56,7 +65,7 @@ def propagate(
     columns = (Column("class", str), Column("samples", int), Column("mean_confidence", float))
     destination.write(Result(columns, _class_rows(classes, found)))
     note(
-        f"{found.labelled_count} samples labelled, {found.reached_count} reached, "
+        f"{found.labelled_count} samples with a verified label, {found.reached_count} reached by a label, "
         f"{found.unreached_count} not; {found.seconds * 1000:.1f} ms; revision {found.revision}"
     )
 
@@ -109,7 +118,7 @@ def flag(
 
     The suspicion is the share of the neighbourhood's belief that speaks for
     another class when the label itself is left out. The evidence is the
-    neighbours that say so.
+    neighbours that say so; a table on the terminal shows only their classes.
 
     Examples:
       vicinal flag --dataset pets
@@ -118,16 +127,10 @@ def flag(
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
         found = client.flag_errors(dataset, min_suspicion=min_suspicion, evidence=evidence, limit=limit)
-    columns = (
-        Column("id", str),
-        Column("label", str),
-        Column("suspicion", float),
-        Column("suggested_class", str),
-        Column("trust", str),
-        Column("annotator", str),
-        Column("evidence", _EVIDENCE),
-    )
-    destination.write(Result(columns, map(_flag_row, found)))
+    if destination.is_terminal:
+        destination.write(Result(_BRIEF_FLAG, map(_brief_flag_row, found)))
+    else:
+        destination.write(Result(_FLAG, map(_flag_row, found)))
     note(f"{found.total_count} labels at least {min_suspicion:g} suspicious; revision {found.revision}")
 
 
@@ -143,14 +146,14 @@ def _class_rows(classes: tuple[str, ...], found: Propagation) -> Iterator[tuple[
 
 
 def _flag_row(one: Flag) -> tuple[Any, ...]:
-    label = one.label
     evidence = [(near.sample_id, near.class_name, near.weight, near.similarity) for near in one.evidence]
-    return (
-        label.sample_id,
-        label.class_name,
-        one.suspicion,
-        one.suggested_class,
-        label.trust.value,
-        label.annotator,
-        evidence,
-    )
+    return *_suspect(one), one.label.annotator, evidence
+
+
+def _brief_flag_row(one: Flag) -> tuple[Any, ...]:
+    return *_suspect(one), ", ".join(near.class_name for near in one.evidence)
+
+
+def _suspect(one: Flag) -> tuple[Any, ...]:
+    label = one.label
+    return label.sample_id, label.class_name, one.suspicion, one.suggested_class, label.trust.value

@@ -10,7 +10,6 @@ from vicinal_cli.commands.output import Destination
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
 from vicinal_cli.console import fail, note
 from vicinal_cli.errors import CliError
-from vicinal_cli.files.formats import Format
 from vicinal_cli.files.results import Column, Result
 from vicinal_cli.options import EmbedTarget, GraphTarget, Output, OutputFormat
 from vicinal_client import Dataset
@@ -64,9 +63,10 @@ def status(
         serving = False
     else:
         note(f"graph service  SERVING at {graph}: {len(datasets)} datasets")
-        brief = destination.form is Format.TABLE
-        rows = map(_brief if brief else _full, datasets)
-        destination.write(Result(_BRIEF if brief else _FULL, rows))
+        if destination.is_terminal:
+            destination.write(Result(_BRIEF, map(_brief, datasets)))
+        else:
+            destination.write(Result(_FULL, map(_full, datasets)))
     if not serving:
         raise typer.Exit(1)
 
