@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import signal
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from graph_service.engine.limits import Limits
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
-from graph_service.propagation.warm import warm_up
+from graph_service.propagation.warm_up import warm_up
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
 from vicinal.graph.v1 import graph_pb2_grpc
 from vicinal.wire.errors import ServiceError
@@ -140,6 +142,8 @@ def main() -> int:
     logging.basicConfig(
         level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # Until the server listens and handles signals itself: leave in good order, so that the store stops too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as held:
         try:
             asyncio.run(_serve(arguments, _store(arguments, held)))

@@ -1,1 +1,1 @@
-"""The vote about vectors outside the graph."""
+"""Classification: the vote about vectors outside the graph."""

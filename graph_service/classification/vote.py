@@ -1,4 +1,4 @@
-"""Weighted k-NN classification over the current beliefs."""
+"""The class of a vector outside the graph: a weighted vote of its nearest nodes."""
 
 from __future__ import annotations
 
@@ -15,30 +15,26 @@ Float32 = npt.NDArray[np.float32]
 def vote(
     neighbours: npt.NDArray[np.int32], similarities: Float32, beliefs: Float32, temperature: float
 ) -> Float32:
-    """Return each query's belief: its neighbours' beliefs, weighted by exp(s / T) (eq. 2 of Bai et al.).
+    """Return Σ_j exp(s_ij / T) belief_j, normalised over the neighbours that have a belief.
 
-    A neighbour that no label reached does not vote. O(m k C).
+    The weights are those of eq. 2 of Bai et al. O(m k C) time, O(m C) memory.
 
     Args:
-        neighbours: int32 (m, k), rows of `beliefs`, padded with -1.
-        similarities: float32 (m, k), cosines; ignored where there is no neighbour.
-        beliefs: float32 (n, C), rows sum to 1, or to 0 where unreached.
+        neighbours: int32 (m, k), nodes; padded with -1.
+        similarities: float32 (m, k), the cosines; ignored where there is no neighbour.
+        beliefs: float32 (n, C), rows sum to 1, or to 0: unreached nodes do not vote.
         temperature: T, greater than 0.
 
     Returns:
-        float32 (m, C), rows sum to 1, or to 0 where no neighbour has a belief.
+        float32 (m, C), rows sum to 1; to 0 where no neighbour has a belief.
     """
-    queries, classes = len(neighbours), beliefs.shape[1]
-    if not neighbours.size or not len(beliefs):
-        return np.zeros((queries, classes), np.float32)
-    voters = np.where(neighbours >= 0, neighbours, 0)
-    reached: npt.NDArray[np.bool_] = beliefs.any(axis=1)
-    speaks = (neighbours >= 0) & reached[voters]
-    # Only the ratio of weights matters: the nearest voter weighs 1, and exp cannot overflow.
-    logs = np.where(speaks, similarities.astype(np.float64) / temperature, -np.inf)
-    nearest = logs.max(axis=1, keepdims=True)
-    weights = np.exp(logs - np.where(np.isfinite(nearest), nearest, 0))
-    scores = np.zeros((queries, classes))
-    for rank in range(neighbours.shape[1]):  # one (m, C) table at a time instead of (m, k, C)
-        scores += weights[:, rank, np.newaxis] * beliefs[voters[:, rank]]
-    return normalised(scores)
+    voting = neighbours >= 0
+    voting[voting] = beliefs[neighbours[voting]].any(axis=1)
+    logits = np.where(voting, similarities / np.float64(temperature), -np.inf)
+    top = logits.max(axis=1, initial=-np.inf, keepdims=True)
+    weights = np.exp(logits - np.where(np.isfinite(top), top, 0))
+    total = np.zeros((len(neighbours), beliefs.shape[1]))
+    for column in range(neighbours.shape[1]):
+        rows = np.flatnonzero(voting[:, column])
+        total[rows] += weights[rows, column, np.newaxis] * beliefs[neighbours[rows, column]]
+    return normalised(total)

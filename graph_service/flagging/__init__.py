@@ -1,1 +1,1 @@
-"""Which labels look wrong, and which neighbours say so."""
+"""Flagging: which labels are wrong."""

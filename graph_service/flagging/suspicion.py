@@ -1,98 +1,100 @@
-"""How suspicious a label is: what all the other labels make of its node."""
+"""Which labels look wrong: each is compared with what the others say of its node."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.beliefs import beliefs as normalised
-from graph_service.propagation.beliefs import decide
+from graph_service.propagation.beliefs import beliefs
 from graph_service.propagation.propagate import propagate
 
-__all__ = ["Dissent", "dissent", "held_out_beliefs", "suspicion"]
+__all__ = ["evidence", "held_out_beliefs", "suspicion"]
 
 Float32 = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+Int32 = npt.NDArray[np.int32]
 
-FOLDS = 10
-"""More folds leave more of the other labels standing, and cost as much more time."""
-
-
-@dataclass(frozen=True, eq=False)
-class Dissent:
-    """The neighbours that speak against a label, heaviest first; columns of one length.
-
-    Attributes:
-        nodes: int32, the neighbours.
-        weights: float64, their shares of the vote about the node, 0 to 1.
-        classes: int32, the classes they are believed to have.
-    """
-
-    nodes: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float64]
-    classes: npt.NDArray[np.int32]
+_SMOOTHING = 2
+"""Free steps after the clamped ones, so that a wrong label next door is outvoted in its turn."""
 
 
 def held_out_beliefs(
-    adj: Adjacency, seeds: npt.NDArray[np.floating], labelled: Bools, steps: int, *, folds: int = FOLDS
+    adj: Adjacency,
+    seeds: npt.NDArray[np.floating],
+    labelled: npt.NDArray[np.bool_],
+    steps: int,
+    folds: int = 5,
 ) -> Float32:
-    """Return what the other labels say of each labelled node, its own labels left out.
+    """Return what the other labels make every labelled node believe.
 
-    The labelled nodes fall into `folds` parts; each part's beliefs come from a propagation without the
-    labels of that part. All other labels are clamped, given ones too: left to be overruled, dense given
-    labels smooth each other away within the steps that sparse ones need to arrive at all.
+    The labelled nodes are dealt into folds. For each, the labels outside it are propagated, clamped
+    whatever their trust, then two steps are taken with nothing clamped, and the fold's rows are read. So
+    no label has a part in its own row. Clamping lets few labels reach far; the free steps average out
+    the wrong ones where labels are dense. Both together rank wrong labels better than the direct
+    neighbours' vote, and than propagation with or without clamping alone, at 100 labels and at 12,000.
+
     O(folds · steps · nnz · C).
 
     Args:
-        adj: the graph, of n nodes.
-        seeds: (n, C), the labels' shares of each node; rows of zeros where there is none.
-        labelled: bool (n,), nodes with a label.
-        steps: steps of each propagation.
-        folds: how many parts, at least 2.
+        adj: the graph, of n rows.
+        seeds: (n, C), not negative: the labels of each labelled node.
+        labelled: bool (n,), the nodes with a label.
+        steps: of propagation, at least 1.
+        folds: at least 2. A node's fold depends on its slot alone.
 
     Returns:
-        float32 (n, C), rows sum to 1, or to 0 where no other label arrives (and where `labelled` is not).
+        float32 (n, C), rows sum to 1; to 0 where not labelled, or where no other label reaches.
     """
-    nodes = np.flatnonzero(labelled)
-    found: Float32 = np.zeros(seeds.shape, np.float32)
-    for part in (nodes[start::folds] for start in range(min(folds, len(nodes)))):
-        others, kept = labelled.copy(), seeds.copy()
-        others[part] = False
-        kept[part] = 0
-        found[part] = normalised(propagate(adj, kept, others, steps)[part])
-    return found
+    held_out = np.zeros(seeds.shape, np.float32)
+    fold_of = _folds(len(seeds), folds)
+    nothing = np.zeros(len(seeds), np.bool_)
+    for fold in np.unique(fold_of[labelled]):
+        rows = labelled & (fold_of == fold)
+        others = labelled & ~rows
+        spread = beliefs(propagate(adj, np.where(others[:, np.newaxis], seeds, 0), others, steps))
+        held_out[rows] = beliefs(propagate(adj, spread, nothing, _SMOOTHING)[rows])
+    return held_out
 
 
-def suspicion(held_out: Float32, classes: npt.NDArray[np.int32]) -> Float32:
-    """Return the suspicion of labels, float32 (m,), 0 to 1.
+def suspicion(held_out: Float32, classes: Int32) -> Float32:
+    """Return how suspicious labels are: 1 - the held-out belief in the label's class, float32 (m,), 0 to 1.
 
-    suspicion_i = 1 − q_i[class of label i], where q_i is the held-out belief of its node, and 0 where no
-    other label arrives: without evidence there is no suspicion.
+    0 where the held-out belief is unreached: there is no evidence.
 
     Args:
         held_out: float32 (m, C), the held-out belief of each label's node.
-        classes: int32 (m,), the class that each label states.
+        classes: int32 (m,), the class each label states.
     """
-    stated = held_out[np.arange(len(classes)), classes]
-    return np.where(held_out.any(axis=1), np.clip(1 - stated, 0, 1), np.float32(0))
+    support = np.take_along_axis(held_out, classes[:, np.newaxis], axis=1)[:, 0]
+    reached = held_out.any(axis=1)
+    return np.where(reached, np.clip(1 - support, 0, 1), np.float32(0))
 
 
-def dissent(adj: Adjacency, beliefs: Float32, node: int, class_index: int, count: int) -> Dissent:
-    """Return up to `count` neighbours of a node that are believed to have another class than its label.
+def evidence(
+    adj: Adjacency, node: int, label: int, classes: Int32, count: int
+) -> tuple[Int32, Float32, Int32]:
+    """Return the neighbours that speak against a label on `node`, heaviest first.
 
     Args:
-        adj: the graph, of n nodes.
-        beliefs: float32 (n, C), the current beliefs.
-        node: the label's node.
-        class_index: the class that the label states.
-        count: the most neighbours to return.
+        adj: the graph, of n rows.
+        node: the labelled node.
+        label: the class that the label states.
+        classes: int32 (n,), the class each node is believed to have, -1 where unreached.
+        count: most neighbours to return.
+
+    Returns:
+        int32 (≤ count,) nodes whose class is known and another; float32, the weight of each: its share, 0 to
+        1, of the vote of all neighbours whose class is known; int32, their classes.
     """
     row = slice(adj.indptr[node], adj.indptr[node + 1])
-    nodes, weights = adj.indices[row], adj.weights[row]
-    classes, _ = decide(beliefs[nodes])
-    against = np.flatnonzero((classes >= 0) & (classes != class_index))
-    heaviest = against[np.argsort(-weights[against], kind="stable")][:count]
-    return Dissent(nodes[heaviest], weights[heaviest], classes[heaviest])
+    neighbours, weights = adj.indices[row], adj.weights[row]
+    voting = classes[neighbours] >= 0
+    against = np.flatnonzero(voting & (classes[neighbours] != label))
+    against = against[np.argsort(-weights[against], kind="stable")][:count]
+    shares = (weights[against] / max(weights[voting].sum(), np.finfo(np.float64).tiny)).astype(np.float32)
+    return neighbours[against], shares, classes[neighbours[against]]
+
+
+def _folds(slots: int, folds: int) -> npt.NDArray[np.uint32]:
+    """Return the fold of each slot: multiplicative hashing, so that no regular order fills a fold."""
+    return (np.arange(slots, dtype=np.uint32) * np.uint32(0x9E3779B1) >> np.uint32(16)) % np.uint32(folds)

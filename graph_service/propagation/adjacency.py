@@ -24,7 +24,7 @@ class Adjacency:
         indptr: int64 (n + 1,); row i holds the entries from `indptr[i]` to `indptr[i + 1]`.
         indices: int32 (nnz,), the neighbour of each entry.
         weights: float64 (nnz,), each row sums to 1: the softmax of s_ij / T over the row. An entry below
-            2⁻⁹⁰⁰ (possible for T < 0.0033 only) is raised to it: whom a label reaches is never lost.
+            2⁻⁸⁰⁰ (possible for T < 0.0037 only) is raised to it: whom a label reaches is never lost.
         log_degrees: float64 (n,), L_i = log Σ_j exp(s_ij / T); -inf where a row has no neighbours.
     """
 
@@ -56,8 +56,8 @@ def adjacency(
             takes max(W, Wᵀ).
         temperature: T, greater than 0.
     """
-    neighbours = np.ascontiguousarray(neighbours, np.int32)
-    similarities = np.ascontiguousarray(similarities, np.float32)
+    neighbours = np.require(neighbours, np.int32, ["C", "W"])
+    similarities = np.require(similarities, np.float32, ["C", "W"])
     rows = symmetrised if method is Method.SYMMETRIZED else directed
     indptr, indices, cosines = rows(neighbours, similarities)
     weights, log_degrees = normalise(indptr, cosines, float(temperature))

@@ -12,7 +12,7 @@ __all__ = ["directed", "normalise", "symmetrised"]
 
 Rows = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]
 
-_LIGHTEST = 2.0**-900
+_LIGHTEST = 2.0**-800
 """Least weight of an edge, so that the product with a row's mass is a normal float64 (see `kernel`)."""
 
 

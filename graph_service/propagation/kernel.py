@@ -1,117 +1,169 @@
-"""The steps of propagation: Z ← P Z, every row held as a belief and a mass."""
+"""The steps of propagation, Z ← P Z: the fast way, and the way that nothing underflows."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from graph_service.propagation.lanes import LANES, add_scaled, load, store, zeros
+from graph_service.propagation.lanes import SIZES, add_scaled, load, store, total, zeros
 from graph_service.propagation.parallel import parallel
 
-__all__ = ["UNREACHED", "spread"]
+__all__ = ["UNREACHED", "steps_fast", "steps_wide"]
 
 UNREACHED = -(2**30)
 """Exponent of a row that no label has reached; its mass is 0."""
 
-_CHUNK = 256
-"""Rows that one thread takes at a time."""
+_LOW = 2.0**-100
+"""Least mass. Times the lightest edge, 2⁻⁸⁰⁰, it is far above float64's least."""
+
+_SHIFTS = 1024
+"""Differences of exponents that matter: a share less by 2⁻¹⁰²³ vanishes beside 2⁻⁹⁰⁰."""
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
+Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 
 
 @parallel
-def spread(
-    indptr: npt.NDArray[np.int64],
+def steps_fast(
+    indptr: Int64,
     indices: Int32,
     weights: Float64,
-    clamped: npt.NDArray[np.bool_],
+    clamped: Bools,
     steps: int,
-    wide: bool,
-    belief: Float32,
+    faint: float,
+    here: Float32,
+    there: Float32,
+) -> tuple[Float32, bool]:
+    """Take steps in float32; return the rows of Z, and whether none that was reached sums to less than `faint`.
+
+    If one does, the result is worth nothing. `here` and `there` are as `lane_rows` makes them, hold the
+    same rows where clamped, and are both overwritten.
+    """
+    sums = np.empty(len(clamped), np.float32)
+    for _ in range(steps):
+        _multiply(indptr, indices, weights, clamped, here, there, sums)
+        fainter = 0
+        for i in prange(len(clamped)):
+            if 0.0 < sums[i] < faint:
+                fainter += 1
+        if fainter > 0:
+            return there, False
+        here, there = there, here
+    return here, True
+
+
+@parallel
+def steps_wide(
+    indptr: Int64,
+    indices: Int32,
+    weights: Float64,
+    clamped: Bools,
+    steps: int,
+    here: Float32,
     mass: Float64,
     exponent: Int32,
-    next_belief: Float32,
+    there: Float32,
     next_mass: Float64,
     next_exponent: Int32,
-) -> tuple[Float32, Float64]:
-    """Take `steps` steps and return the last beliefs and masses; O(steps · nnz · C).
+) -> Float32:
+    """Take steps with row i of Z held as mass_i · 2^exponent_i · belief_i; return the beliefs.
 
-    Row i of Z is mass_i · belief_i, where beliefs sum to 1. A step is then
+    Beliefs sum to 1, so that a step is
 
         mass_i' = Σ_j P_ij mass_j      belief_i' = Σ_j (P_ij mass_j / mass_i') belief_j
 
-    The masses take up the range of D^-1/2 (e^±100 at T = 0.01) in float64, while every belief is an
-    average of beliefs: float32 holds it with a relative error of about 1e-7 a step, at any
-    temperature. With `wide` the masses are mass · 2^exponent, which no number of steps can underflow.
-
-    Both sets of arrays are overwritten, and must hold the same rows where `clamped`. `belief` is as
-    `lane_rows` makes it. The belief of a row whose mass is 0 means nothing, unless it is clamped.
+    and every belief an average of beliefs, which float32 holds whatever the masses. A mass that sinks
+    below `_LOW` has its exponent drawn out, so that it cannot underflow; as this is rare, the exponents in a
+    row are mostly equal. The arrays are treated as by `steps_fast`.
     """
-    n = len(clamped)
-    longest = 0
-    for i in range(n):
-        longest = max(longest, indptr[i + 1] - indptr[i])
+    shares = np.empty_like(weights)
+    sums = np.empty(len(clamped), np.float32)
+    halves = 0.5 ** np.arange(_SHIFTS)
     for _ in range(steps):
-        for chunk in prange((n + _CHUNK - 1) // _CHUNK):
-            shares = np.empty(longest)
-            for i in range(chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)):
-                if clamped[i]:
-                    continue
-                row, row_weights = indices[indptr[i] : indptr[i + 1]], weights[indptr[i] : indptr[i + 1]]
-                top = _top(row, exponent) if wide else 0
-                total = 0.0
-                for p in range(len(row)):
-                    shares[p] = row_weights[p] * mass[row[p]]
-                    if wide:
-                        shares[p] = math.ldexp(shares[p], exponent[row[p]] - top)
-                    total += shares[p]
-                if total > 0.0:
-                    _average(belief, row, shares, 1.0 / total, next_belief, i)
-                if wide:
-                    total, shift = math.frexp(total)
-                    next_exponent[i] = top + shift if total > 0.0 else UNREACHED
-                next_mass[i] = total
-        belief, next_belief = next_belief, belief
+        for i in prange(len(clamped)):
+            if not clamped[i]:
+                row = slice(indptr[i], indptr[i + 1])
+                arriving, top = _arrivals(indices[row], weights[row], mass, exponent, halves, shares[row])
+                if 0.0 < arriving < _LOW:
+                    arriving, shift = math.frexp(arriving)
+                    top += shift
+                next_mass[i], next_exponent[i] = arriving, top
+        _multiply(indptr, indices, shares, clamped, here, there, sums)
+        here, there = there, here
         mass, next_mass = next_mass, mass
         exponent, next_exponent = next_exponent, exponent
-    return belief, mass
+    return here
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _top(row: Int32, exponent: Int32) -> int:
-    """Return the greatest exponent among a row's neighbours."""
-    top = UNREACHED
-    for j in row:
-        top = max(top, exponent[j])
-    return top
-
-
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
-def _average(belief: Float32, row: Int32, shares: Float64, factor: float, out: Float32, i: int) -> None:
-    """Write Σ_p shares_p factor · belief_row[p] to row i of `out`; up to 64 classes a pass over the row."""
-    width = belief.shape[1]
-    column = 0
-    while column + 4 * LANES <= width:
-        a, b, c, d = zeros(), zeros(), zeros(), zeros()
+@njit(forceinline=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _arrivals(
+    row: Int32, weights: Float64, mass: Float64, exponent: Int32, halves: Float64, shares: Float64
+) -> tuple[float, int]:
+    """Return what arrives at a row as mass and exponent, and write each neighbour's share of it to `shares`."""
+    top, bottom = UNREACHED, -UNREACHED
+    arriving = 0.0
+    for p in range(len(row)):
+        j = row[p]
+        top, bottom = max(top, exponent[j]), min(bottom, exponent[j])
+        shares[p] = weights[p] * mass[j]
+        arriving += shares[p]
+    if bottom < top:
+        arriving = 0.0
         for p in range(len(row)):
-            j, share = np.intp(row[p]), np.float32(shares[p] * factor)
-            a = add_scaled(a, share, load(belief, j, column))
-            b = add_scaled(b, share, load(belief, j, column + LANES))
-            c = add_scaled(c, share, load(belief, j, column + 2 * LANES))
-            d = add_scaled(d, share, load(belief, j, column + 3 * LANES))
-        store(out, i, column, a)
-        store(out, i, column + LANES, b)
-        store(out, i, column + 2 * LANES, c)
-        store(out, i, column + 3 * LANES, d)
-        column += 4 * LANES
-    while column < width:
-        a = zeros()
-        for p in range(len(row)):
-            a = add_scaled(a, np.float32(shares[p] * factor), load(belief, np.intp(row[p]), column))
-        store(out, i, column, a)
-        column += LANES
+            shares[p] *= halves[min(top - exponent[row[p]], _SHIFTS - 1)]
+            arriving += shares[p]
+    factor = 1.0 / arriving if arriving > 0.0 else 0.0
+    for p in range(len(row)):
+        shares[p] *= factor
+    return arriving, top
+
+
+def _multiplier(size: int) -> Callable[..., None]:
+    """Return a kernel: there = weights · here on `size` columns and rows that are not clamped, adding to sums."""
+
+    @njit(parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+    def multiply(
+        indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
+        column: int, sums: Float32,
+    ) -> None:  # fmt: skip
+        for i in prange(len(clamped)):
+            if not clamped[i]:
+                row = zeros(size)
+                for p in range(indptr[i], indptr[i + 1]):
+                    neighbour = load(here, np.intp(indices[p]), column, size)
+                    row = add_scaled(row, np.float32(weights[p]), neighbour)
+                store(there, i, column, row)
+                sums[i] += total(row)
+
+    return multiply
+
+
+_multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for size in SIZES)
+
+
+@njit  # type: ignore[untyped-decorator]
+def _multiply(
+    indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
+    sums: Float32,
+) -> None:  # fmt: skip
+    """Write weights · here to the rows of `there` that are not clamped, and the sums of these to `sums`."""
+    width, column = here.shape[1], 0
+    sums[:] = 0
+    while column + 128 <= width:
+        _multiply_128(indptr, indices, weights, clamped, here, there, column, sums)
+        column += 128
+    if column + 64 <= width:
+        _multiply_64(indptr, indices, weights, clamped, here, there, column, sums)
+        column += 64
+    if column + 32 <= width:
+        _multiply_32(indptr, indices, weights, clamped, here, there, column, sums)
+        column += 32
+    if column + 16 <= width:
+        _multiply_16(indptr, indices, weights, clamped, here, there, column, sums)

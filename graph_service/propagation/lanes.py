@@ -1,12 +1,13 @@
-"""A row of scores, sixteen classes at a time, kept in vector registers inside numba kernels.
+"""Rows of scores in vector registers, inside numba kernels.
 
-A plain loop over classes goes through memory for every neighbour; with the sum of a row held in
-registers the same kernel needs 1.4 to 1.9 times less CPU. LLVM turns sixteen lanes into one, two
-or four registers, as the CPU has them.
+Left to a plain loop over classes, a kernel takes each row's sum through memory for every neighbour.
+Vectors of 16 to 128 classes keep it in registers, of which LLVM takes as many as the CPU needs: measured
+2 to 4 times less CPU. The vectors exist in compiled code only, and nothing checks their bounds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,99 +15,126 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.typing import signature
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["LANES", "add_scaled", "lane_rows", "load", "store", "zeros"]
+__all__ = ["SIZES", "add_scaled", "lane_rows", "load", "store", "total", "zeros"]
 
-LANES = 16
-"""Classes in one register row; 64 bytes of float32, which is one cache line."""
+SIZES = 128, 64, 32, 16
+"""Lengths of vectors that a row is cut into, greatest first."""
 
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
-_BYTES = 4 * LANES
+_LINE = 64
+"""Bytes of a cache line."""
 
 
 def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
-    """Return zeros of shape (rows, `columns` rounded up to whole lanes), each row starting a cache line.
+    """Return float32 zeros of shape (rows, `columns` rounded up to whole vectors), rows beginning a cache line.
 
-    A row that straddles two lines costs two cache misses where one would do.
+    A row that straddles a line more than it must costs a cache miss more at every visit. Beyond 64 columns
+    the width is a multiple of 32, as a longer row costs less than another pass over the neighbours.
     """
-    width = -(-max(columns, 1) // LANES) * LANES
-    raw = np.zeros(rows * width * 4 + _BYTES, np.uint8)
-    start = -raw.ctypes.data % _BYTES
-    return raw[start : start + rows * width * 4].view(np.float32).reshape(rows, width)
+    unit = SIZES[-1] if columns <= SIZES[1] else SIZES[-2]
+    width = -(-max(columns, 1) // unit) * unit
+    size = rows * width * 4
+    raw = np.zeros(size + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    return raw[start : start + size].view(np.float32).reshape(rows, width)
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
-    """The numba type of sixteen float32 in a register."""
+class _Vector(types.Type):  # type: ignore[misc]
+    """The numba type of `size` float32 in registers."""
 
-    def __init__(self) -> None:
-        super().__init__(name="Lanes")
-
-
-_LANES = _Lanes()
-
-
-@register_model(_Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, fe_type: _Lanes) -> None:
-        super().__init__(manager, fe_type, _VECTOR)
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.ir = ir.VectorType(ir.FloatType(), size)
+        super().__init__(name=f"Vector({size})")
 
 
-def _address(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Return the address of `array[row, column]`, the first three arguments, as one of a vector."""
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, args[0])
-    shape = cgutils.unpack_tuple(builder, array.shape)
-    strides = cgutils.unpack_tuple(builder, array.strides)
-    place = cgutils.get_item_pointer2(
-        context, builder, array.data, shape, strides, kind.layout, [args[1], args[2]], False, False
+@register_model(_Vector)
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, fe_type: _Vector) -> None:
+        super().__init__(manager, fe_type, fe_type.ir)
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any, place: list[Any], vector: _Vector) -> Any:
+    """Return the address of `array[place]` as that of a vector."""
+    parts = context.make_array(kind)(context, builder, array)
+    shape = cgutils.unpack_tuple(builder, parts.shape)
+    strides = cgutils.unpack_tuple(builder, parts.strides)
+    address = cgutils.get_item_pointer2(
+        context, builder, parts.data, shape, strides, kind.layout, place, False, False
     )
-    return builder.bitcast(place, _VECTOR.as_pointer())
+    return builder.bitcast(address, vector.ir.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def zeros(typing_context: Any) -> Any:
-    """Return sixteen zeros."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return ir.Constant(_VECTOR, None)
-
-    return _LANES(), generate
+def _call_llvm(builder: Any, name: str, result: Any, args: list[Any], **flags: Any) -> Any:
+    kind = ir.FunctionType(result, [arg.type for arg in args])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args, **flags)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
-    """Return `array[row, column : column + 16]` of a float32 array made by `lane_rows`; no bounds check."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_address(context, builder, signature, args), align=4)
-
-    return _LANES(array, types.intp, types.intp), generate
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Make `function` an intrinsic to which an integer constant comes as a literal."""
+    return intrinsic(prefer_literal=True)(function)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def store(typing_context: Any, array: Any, row: Any, column: Any, lanes: Any) -> Any:
-    """Write `lanes` to `array[row, column : column + 16]`; no bounds check."""
+@_compiled
+def zeros(typing_context: Any, size: Any) -> Any:
+    """Return a vector of zeros; `size` is a constant, one of `SIZES`."""
+    vector = _Vector(size.literal_value)
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[3], _address(context, builder, signature, args), align=4)
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        return ir.Constant(vector.ir, None)
+
+    return signature(vector, size), generate
+
+
+@_compiled
+def load(typing_context: Any, array: Any, row: Any, column: Any, size: Any) -> Any:
+    """Return `array[row, column : column + size]` of a float32 array that `lane_rows` made."""
+    vector = _Vector(size.literal_value)
+
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        address = _address(context, builder, array, args[0], list(args[1:3]), vector)
+        return builder.load(address, align=_LINE)
+
+    return signature(vector, array, types.intp, types.intp, size), generate
+
+
+@_compiled
+def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """Write a vector to `array[row, column : column + size]`; `array` as in `load`."""
+
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        address = _address(context, builder, array, args[0], list(args[1:3]), vector)
+        builder.store(args[3], address, align=_LINE)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, types.intp, _LANES), generate
+    return signature(types.void, array, types.intp, types.intp, vector), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def add_scaled(typing_context: Any, lanes: Any, weight: Any, other: Any) -> Any:
-    """Return `lanes + weight * other`, fused where the CPU can."""
+@_compiled
+def add_scaled(typing_context: Any, vector: Any, weight: Any, other: Any) -> Any:
+    """Return `vector + weight * other` for a float32 weight, fused where the CPU can."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        lanes, weight, other = args
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        single = builder.insert_element(undefined, weight, ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        undefined = ir.Constant(vector.ir, ir.Undefined)
+        single = builder.insert_element(undefined, args[1], ir.Constant(ir.IntType(32), 0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.size), None)
         weights = builder.shuffle_vector(single, undefined, everywhere)
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-        return builder.call(fused, [weights, other, lanes])
+        return _call_llvm(
+            builder, f"llvm.fmuladd.v{vector.size}f32", vector.ir, [weights, args[2], args[0]]
+        )
 
-    return _LANES(_LANES, types.float32, _LANES), generate
+    return signature(vector, vector, types.float32, vector), generate
+
+
+@_compiled
+def total(typing_context: Any, vector: Any) -> Any:
+    """Return the sum of a vector as float32, added in any order."""
+
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        start = ir.Constant(ir.FloatType(), -0.0)
+        name = f"llvm.vector.reduce.fadd.v{vector.size}f32"
+        return _call_llvm(builder, name, ir.FloatType(), [start, args[0]], fastmath=("reassoc",))
+
+    return signature(types.float32, vector), generate

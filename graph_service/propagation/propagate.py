@@ -6,25 +6,23 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.kernel import UNREACHED, spread
+from graph_service.propagation.kernel import UNREACHED, steps_fast, steps_wide
 from graph_service.propagation.lanes import lane_rows
 
 __all__ = ["propagate"]
 
 Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
-_SAFE = -600.0
-"""Least logarithm of a mass that plain float64 is trusted with; it underflows at -708."""
 
-
-def propagate(
-    adj: Adjacency, seeds: npt.NDArray[np.floating], clamped: npt.NDArray[np.bool_], steps: int
-) -> npt.NDArray[np.float32]:
+def propagate(adj: Adjacency, seeds: npt.NDArray[np.floating], clamped: Bools, steps: int) -> Float32:
     """Return the scores after `steps` steps of Ỹ(t+1) = 𝒲 Y(t), Y_l(t+1) = Y_l(0).
 
-    Each row is that of Y(steps) up to a factor of its own, here such that it sums to about 1. A row is
-    zero exactly when no walk from a label arrives at it with the last step, whatever the temperature:
-    nothing underflows. Computed as Z ← P Z on Z = D^-1/2 Y; O(steps · nnz · C), on all cores.
+    Each row is that of Y(steps) up to a factor of its own: what is computed is Z ← P Z on Z = D^-1/2 Y, in
+    float32 where that is shown to suffice as it runs, else with an exponent for every row. So a row is
+    zero exactly when no walk brings it a label with the last step, whatever the temperature.
+    O(steps · nnz · C), on all cores.
 
     Args:
         adj: the graph, of n rows. A row without neighbours sends and receives nothing.
@@ -36,57 +34,85 @@ def propagate(
     Returns:
         float32 (n, C).
     """
-    belief, log_mass = _start(adj, seeds)
-    wide = _may_underflow(adj, log_mass, steps)
-    mass, exponent = _split(log_mass, wide)
-    other = lane_rows(*seeds.shape)
-    other[clamped] = belief[clamped]
-    belief, mass = spread(
+    clamped = np.require(clamped, requirements=["C", "W"])  # another layout would be compiled anew
+    sums = seeds.sum(axis=1, dtype=np.float64)
+    log_mass = _log_masses(adj, sums)
+    scores = _fast(adj, seeds, sums, log_mass, clamped, steps)
+    if scores is None:
+        scores = _wide(adj, seeds, sums, log_mass, clamped, steps)
+    alone = np.flatnonzero(clamped & (sums > 0) & np.isneginf(adj.log_degrees))
+    scores[alone] = seeds[alone]
+    return scores
+
+
+def _log_masses(adj: Adjacency, sums: Float64) -> Float64:
+    """Return the logarithms of the row sums of D^-1/2 Y(0), the greatest 0; -inf where nothing is sent."""
+    rows = np.flatnonzero((sums > 0) & np.isfinite(adj.log_degrees))
+    log_mass = np.full(len(sums), -np.inf)
+    log_mass[rows] = np.log(sums[rows]) - adj.log_degrees[rows] / 2
+    return log_mass - log_mass.max(initial=-np.inf) if len(rows) else log_mass
+
+
+def _fast(
+    adj: Adjacency,
+    seeds: npt.NDArray[np.floating],
+    sums: Float64,
+    log_mass: Float64,
+    clamped: Bools,
+    steps: int,
+) -> Float32 | None:
+    """Return the scores by float32 alone, or nothing when it may not suffice.
+
+    A product of the lightest edge with a row that sums to `faint` is 2⁻¹³⁵, and its greatest entry, one of at
+    most 2¹⁴ classes, no less than 2⁻¹⁴⁹, float32's least. So no row is lost before one is found too faint.
+    """
+    lightest = adj.weights.min(initial=1.0)
+    faint = max(2.0**-100, 2.0**-135 / lightest)
+    if log_mass.min(initial=0.0, where=np.isfinite(log_mass)) < np.log(faint):
+        return None
+    here, there = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
+    rows, sufficed = steps_fast(adj.indptr, adj.indices, adj.weights, clamped, steps, faint, here, there)
+    return rows[:, : seeds.shape[1]].copy() if sufficed else None
+
+
+def _wide(
+    adj: Adjacency,
+    seeds: npt.NDArray[np.floating],
+    sums: Float64,
+    log_mass: Float64,
+    clamped: Bools,
+    steps: int,
+) -> Float32:
+    """Return the scores with an exponent a row."""
+    here, there = _rows(seeds, 1 / np.where(sums > 0, sums, 1), log_mass, clamped)
+    sent = np.isfinite(log_mass)
+    exponent = np.full(len(log_mass), UNREACHED, np.int32)
+    exponent[sent] = np.ceil(log_mass[sent] / np.log(2))
+    mass = np.exp(log_mass - np.where(sent, exponent, 0) * np.log(2))
+    rows = steps_wide(
         adj.indptr,
         adj.indices,
         adj.weights,
         clamped,
         steps,
-        wide,
-        belief,
+        here,
         mass,
         exponent,
-        other,
+        there,
         mass.copy(),
         exponent.copy(),
     )
-    scores: npt.NDArray[np.float32] = belief[:, : seeds.shape[1]].copy()
-    scores[(mass == 0) & ~clamped] = 0
+    scores: Float32 = rows[:, : seeds.shape[1]].copy()
     return scores
 
 
-def _start(adj: Adjacency, seeds: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float32], Float64]:
-    """Return the seeds as beliefs, and the logarithms of the masses that D^-1/2 Y(0) gives them."""
-    sums = seeds.sum(axis=1, dtype=np.float64)
-    rows = np.flatnonzero(sums)
-    belief = lane_rows(*seeds.shape)
-    belief[rows, : seeds.shape[1]] = seeds[rows] / sums[rows, np.newaxis]
-    rows = rows[np.isfinite(adj.log_degrees[rows])]
-    log_mass = np.full(len(seeds), -np.inf)
-    log_mass[rows] = np.log(sums[rows]) - adj.log_degrees[rows] / 2
-    if len(rows):
-        log_mass -= log_mass[rows].max()  # a common factor cancels
-    return belief, log_mass
-
-
-def _may_underflow(adj: Adjacency, log_mass: Float64, steps: int) -> bool:
-    """Say whether a walk along the lightest edges from the lightest seed could leave float64."""
-    seeded = log_mass[np.isfinite(log_mass)]
-    if not len(seeded) or not len(adj.weights):
-        return False
-    return bool(seeded.min() + steps * np.log(adj.weights.min()) < _SAFE)
-
-
-def _split(log_mass: Float64, wide: bool) -> tuple[Float64, npt.NDArray[np.int32]]:
-    """Return masses and exponents, mass · 2^exponent; the exponents are all 0 unless `wide`."""
-    if not wide:
-        return np.exp(log_mass), np.zeros(len(log_mass), np.int32)
-    exponent = np.full(len(log_mass), UNREACHED, np.int32)
-    seeded = np.isfinite(log_mass)
-    exponent[seeded] = np.floor(log_mass[seeded] / np.log(2))
-    return np.exp(log_mass - np.where(seeded, exponent, 0) * np.log(2)), exponent
+def _rows(
+    seeds: npt.NDArray[np.floating], factors: Float64, log_mass: Float64, clamped: Bools
+) -> tuple[Float32, Float32]:
+    """Return where the steps start, seeds · factors, and a second array that holds the clamped rows of it."""
+    here, there = lane_rows(*seeds.shape), lane_rows(*seeds.shape)
+    seeded = np.flatnonzero(np.isfinite(log_mass))
+    here[seeded, : seeds.shape[1]] = seeds[seeded] * factors[seeded, np.newaxis]
+    kept = seeded[clamped[seeded]]
+    there[kept] = here[kept]
+    return here, there

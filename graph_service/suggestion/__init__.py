@@ -1,1 +1,1 @@
-"""What to label next."""
+"""Suggestion: what to label next."""

@@ -1,33 +1,33 @@
-"""The ways to choose what to label next, under one signature."""
+"""Which samples to label next."""
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, auto
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.suggestion.coverage import cover
-from graph_service.suggestion.uncertainty import entropy, margin
 
 __all__ = ["Strategy", "suggest"]
 
 Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
 
 class Strategy(Enum):
-    """How the next samples to label are chosen."""
+    """How the next samples are chosen."""
 
-    RANDOM = "random"
+    RANDOM = auto()
     """Uniformly at random: the control."""
-    MARGIN = "margin"
-    """Smallest lead of the first class over the second; unreached samples first."""
-    ENTROPY = "entropy"
-    """Largest entropy of the belief; unreached samples first."""
-    COVERAGE = "coverage"
-    """Where most mass gathers that no labelled sample covers yet."""
+    MARGIN = auto()
+    """Smallest lead of the first class over the second; unreached first."""
+    ENTROPY = auto()
+    """Largest entropy of the belief; unreached first."""
+    COVERAGE = auto()
+    """Where most random-walk mass gathers that no label covers (see `coverage`)."""
 
 
 def suggest(
@@ -39,27 +39,45 @@ def suggest(
     adj: Adjacency,
     beliefs: Float32,
     rng: np.random.Generator,
-) -> tuple[npt.NDArray[np.int32], Float32]:
-    """Return up to `count` nodes to label next, best first, and what the strategy made of each.
+) -> tuple[Int32, Float32]:
+    """Return up to `count` nodes worth labelling, the best first, with what the strategy maximised.
 
     Args:
         strategy: how to choose.
-        count: the most nodes to return; fewer come when there are fewer candidates.
-        candidates: bool (n,), nodes that may be chosen.
-        labelled: bool (n,), nodes that have been.
-        adj: the graph, of n nodes.
-        beliefs: float32 (n, C), rows sum to 1, or to 0 where unreached.
-        rng: settles what is random, ties between equals too.
+        count: at least 0; fewer nodes come back when there are fewer candidates.
+        candidates: bool (n,), nodes that may be chosen; labelled ones never are.
+        labelled: bool (n,), nodes that cover their surroundings already.
+        adj: the graph, of n rows; only COVERAGE looks at it.
+        beliefs: float32 (n, C), rows sum to 1, or to 0 where unreached; for MARGIN and ENTROPY.
+        rng: breaks ties, and is RANDOM's only guide. Equal states give equal answers.
 
     Returns:
-        int32 (m,) and float32 (m,), scores from 0 to 1.
+        int32 nodes without repetition; float32 scores, 0 to 1 and falling, comparable within one answer.
     """
+    nodes = rng.permutation(np.flatnonzero(candidates & ~labelled).astype(np.int32))
     if strategy is Strategy.COVERAGE:
-        nodes, scores = cover(adj, labelled, candidates, count)
-        return nodes.astype(np.int32), scores.astype(np.float32)
-    nodes = rng.permutation(np.flatnonzero(candidates))
+        chosen, gains = cover(adj, nodes, labelled, count)
+        return chosen, (gains / max(gains.max(initial=0), np.finfo(np.float64).tiny)).astype(np.float32)
     if strategy is Strategy.RANDOM:
-        return nodes[:count].astype(np.int32), np.ones(min(count, len(nodes)), np.float32)
-    unsure = (margin if strategy is Strategy.MARGIN else entropy)(beliefs[nodes])
-    best = np.argsort(-unsure, kind="stable")[:count]
-    return nodes[best].astype(np.int32), np.clip(unsure[best], 0, 1)
+        scores = rng.random(len(nodes), np.float32)
+    else:
+        scores = (_narrowness if strategy is Strategy.MARGIN else _entropy)(beliefs[nodes])
+    order = np.argsort(-scores, kind="stable")[:count]
+    return nodes[order], scores[order]
+
+
+def _narrowness(beliefs: Float32) -> Float32:
+    """Return 1 - (greatest - second belief) of each row; 1 where unreached."""
+    if beliefs.shape[1] < 2:
+        return np.subtract(1, beliefs.max(axis=1, initial=0), dtype=np.float32)
+    two = np.partition(beliefs, -2, axis=1)[:, -2:]
+    lead: Float32 = np.clip(1 - (two[:, 1] - two[:, 0]), 0, 1)
+    return lead
+
+
+def _entropy(beliefs: Float32) -> Float32:
+    """Return the entropy of each row over that of the uniform distribution; 1 where unreached."""
+    logs = np.log(beliefs, where=beliefs > 0, out=np.zeros_like(beliefs))
+    entropy = -(beliefs * logs).sum(axis=1) / np.log(max(beliefs.shape[1], 2))
+    scores: Float32 = np.where(beliefs.any(axis=1), np.clip(entropy, 0, 1), 1).astype(np.float32)
+    return scores
