@@ -33,16 +33,7 @@ def symmetrised(neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.
         for c in range(k):
             mutual[i, c] = _cosine_in(neighbours, similarities, neighbours[i, c], i)
 
-    indptr = np.zeros(n + 1, np.int64)
-    for i in range(n):
-        for c in range(k):
-            j = neighbours[i, c]
-            if j >= 0:
-                indptr[i + 1] += 1
-                if mutual[i, c] == -np.inf:
-                    indptr[j + 1] += 1
-    indptr = np.cumsum(indptr)
-
+    indptr = _row_starts(neighbours, mutual)
     end = indptr[:-1].copy()
     indices = np.empty(indptr[-1], np.int32)
     cosines = np.empty(indptr[-1], np.float32)
@@ -60,7 +51,7 @@ def symmetrised(neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.
     return indptr, indices, cosines
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _cosine_in(
     neighbours: npt.NDArray[np.int32], similarities: npt.NDArray[np.float32], row: int, wanted: int
 ) -> float:
@@ -68,8 +59,22 @@ def _cosine_in(
     if row >= 0:
         for c in range(neighbours.shape[1]):
             if neighbours[row, c] == wanted:
-                return similarities[row, c]
+                return float(similarities[row, c])
     return -np.inf
+
+
+@njit(cache=True)
+def _row_starts(neighbours: npt.NDArray[np.int32], mutual: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return indptr: a row holds its own list, and the rows that list it one-sidedly."""
+    indptr = np.zeros(len(neighbours) + 1, np.int64)
+    for i in range(len(neighbours)):
+        for c in range(neighbours.shape[1]):
+            j = neighbours[i, c]
+            if j >= 0:
+                indptr[i + 1] += 1
+                if mutual[i, c] == -np.inf:
+                    indptr[j + 1] += 1
+    return np.cumsum(indptr)
 
 
 @parallel

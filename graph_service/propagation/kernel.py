@@ -41,10 +41,10 @@ def steps_fast(
     here: Float32,
     there: Float32,
 ) -> tuple[Float32, bool]:
-    """Take steps in float32; return the rows of Z, and whether none that was reached sums to less than `faint`.
+    """Take steps in float32; return the rows of Z, and whether no reached row came below `faint`.
 
-    If one does, the result is worth nothing. `here` and `there` are as `lane_rows` makes them, hold the
-    same rows where clamped, and are both overwritten.
+    If the sum of one did, the result is worth nothing. `here` and `there` are as `lane_rows` makes them,
+    hold the same rows where clamped, and are both overwritten.
     """
     sums = np.empty(len(clamped), np.float32)
     for _ in range(steps):
@@ -85,7 +85,7 @@ def steps_wide(
     """
     shares = np.empty_like(weights)
     sums = np.empty(len(clamped), np.float32)
-    halves = 0.5 ** np.arange(_SHIFTS)
+    halves = np.power(0.5, np.arange(_SHIFTS).astype(np.float64))
     for _ in range(steps):
         for i in prange(len(clamped)):
             if not clamped[i]:
@@ -102,11 +102,11 @@ def steps_wide(
     return here
 
 
-@njit(forceinline=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(forceinline=True, error_model="numpy")
 def _arrivals(
     row: Int32, weights: Float64, mass: Float64, exponent: Int32, halves: Float64, shares: Float64
 ) -> tuple[float, int]:
-    """Return what arrives at a row as mass and exponent, and write each neighbour's share of it to `shares`."""
+    """Return what arrives at a row, as mass and exponent, and write each neighbour's share to `shares`."""
     top, bottom = UNREACHED, -UNREACHED
     arriving = 0.0
     for p in range(len(row)):
@@ -126,9 +126,9 @@ def _arrivals(
 
 
 def _multiplier(size: int) -> Callable[..., None]:
-    """Return a kernel: there = weights · here on `size` columns and rows that are not clamped, adding to sums."""
+    """Return the kernel that multiplies `size` columns, leaves clamped rows, and adds to the sums of rows."""
 
-    @njit(parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+    @njit(parallel=True, error_model="numpy")
     def multiply(
         indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
         column: int, sums: Float32,
@@ -148,7 +148,7 @@ def _multiplier(size: int) -> Callable[..., None]:
 _multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for size in SIZES)
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit()
 def _multiply(
     indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
     sums: Float32,

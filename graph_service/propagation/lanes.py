@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.typing import signature
+from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic, models, register_model
 
 __all__ = ["SIZES", "add_scaled", "lane_rows", "load", "store", "total", "zeros"]
@@ -23,12 +22,14 @@ __all__ = ["SIZES", "add_scaled", "lane_rows", "load", "store", "total", "zeros"
 SIZES = 128, 64, 32, 16
 """Lengths of vectors that a row is cut into, greatest first."""
 
+cgutils: Any = untyped_cgutils
+
 _LINE = 64
 """Bytes of a cache line."""
 
 
 def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
-    """Return float32 zeros of shape (rows, `columns` rounded up to whole vectors), rows beginning a cache line.
+    """Return float32 zeros, (rows, `columns` rounded up to whole vectors), rows beginning a cache line.
 
     A row that straddles a line more than it must costs a cache miss more at every visit. Beyond 64 columns
     the width is a multiple of 32, as a longer row costs less than another pass over the neighbours.
@@ -41,7 +42,7 @@ def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
     return raw[start : start + size].view(np.float32).reshape(rows, width)
 
 
-class _Vector(types.Type):  # type: ignore[misc]
+class _Vector(types.Type):
     """The numba type of `size` float32 in registers."""
 
     def __init__(self, size: int) -> None:
@@ -51,9 +52,9 @@ class _Vector(types.Type):  # type: ignore[misc]
 
 
 @register_model(_Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: _Vector) -> None:
-        super().__init__(manager, fe_type, fe_type.ir)
+        super().__init__(manager, fe_type, fe_type.ir)  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, place: list[Any], vector: _Vector) -> Any:
@@ -85,7 +86,7 @@ def zeros(typing_context: Any, size: Any) -> Any:
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
         return ir.Constant(vector.ir, None)
 
-    return signature(vector, size), generate
+    return vector(size), generate
 
 
 @_compiled
@@ -97,7 +98,7 @@ def load(typing_context: Any, array: Any, row: Any, column: Any, size: Any) -> A
         address = _address(context, builder, array, args[0], list(args[1:3]), vector)
         return builder.load(address, align=_LINE)
 
-    return signature(vector, array, types.intp, types.intp, size), generate
+    return vector(array, types.intp, types.intp, size), generate
 
 
 @_compiled
@@ -109,7 +110,7 @@ def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -
         builder.store(args[3], address, align=_LINE)
         return context.get_dummy_value()
 
-    return signature(types.void, array, types.intp, types.intp, vector), generate
+    return types.void(array, types.intp, types.intp, vector), generate
 
 
 @_compiled
@@ -121,11 +122,9 @@ def add_scaled(typing_context: Any, vector: Any, weight: Any, other: Any) -> Any
         single = builder.insert_element(undefined, args[1], ir.Constant(ir.IntType(32), 0))
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.size), None)
         weights = builder.shuffle_vector(single, undefined, everywhere)
-        return _call_llvm(
-            builder, f"llvm.fmuladd.v{vector.size}f32", vector.ir, [weights, args[2], args[0]]
-        )
+        return _call_llvm(builder, f"llvm.fmuladd.v{vector.size}f32", vector.ir, [weights, args[2], args[0]])
 
-    return signature(vector, vector, types.float32, vector), generate
+    return vector(vector, types.float32, vector), generate
 
 
 @_compiled
@@ -137,4 +136,4 @@ def total(typing_context: Any, vector: Any) -> Any:
         name = f"llvm.vector.reduce.fadd.v{vector.size}f32"
         return _call_llvm(builder, name, ir.FloatType(), [start, args[0]], fastmath=("reassoc",))
 
-    return signature(types.float32, vector), generate
+    return types.float32(vector), generate

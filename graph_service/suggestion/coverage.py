@@ -64,4 +64,3 @@ def _pattern(adj: Adjacency) -> csr_matrix:
     ones = np.ones(len(adj.indices), np.float32)
     directed = csr_matrix((ones, adj.indices, adj.indptr), shape=(len(adj), len(adj)))
     return (directed + directed.T).tocsr()
-

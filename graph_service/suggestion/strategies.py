@@ -52,7 +52,7 @@ def suggest(
         rng: breaks ties, and is RANDOM's only guide. Equal states give equal answers.
 
     Returns:
-        int32 nodes without repetition; float32 scores, 0 to 1 and falling, comparable within one answer.
+        int32 nodes without repetition; float32 scores, 0 to 1, comparable within one answer.
     """
     nodes = rng.permutation(np.flatnonzero(candidates & ~labelled).astype(np.int32))
     if strategy is Strategy.COVERAGE:
@@ -68,11 +68,9 @@ def suggest(
 
 def _narrowness(beliefs: Float32) -> Float32:
     """Return 1 - (greatest - second belief) of each row; 1 where unreached."""
-    if beliefs.shape[1] < 2:
-        return np.subtract(1, beliefs.max(axis=1, initial=0), dtype=np.float32)
-    two = np.partition(beliefs, -2, axis=1)[:, -2:]
-    lead: Float32 = np.clip(1 - (two[:, 1] - two[:, 0]), 0, 1)
-    return lead
+    two = np.partition(beliefs, max(beliefs.shape[1] - 2, 0), axis=1)[:, -2:]
+    narrowness: Float32 = np.clip(1 - (two[:, -1] - two[:, 0]), 0, 1)
+    return narrowness
 
 
 def _entropy(beliefs: Float32) -> Float32:
