@@ -1,0 +1,151 @@
+"""The compiled steps: every width of a row, both ways to count, any number of callers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba.core import event
+from scipy.sparse import csr_array
+
+from graph_service.events import Method
+from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.beliefs import beliefs
+from graph_service.propagation.propagate import propagate
+from graph_service.propagation.walk import survivors
+from graph_service.propagation.warm_up import warm_up
+from graph_service.suggestion.strategies import Strategy, suggest
+
+NODES, STEPS = 400, 15
+
+
+def lists(least):
+    """Lists of 8 random neighbours with cosines from `least` to 1."""
+    rng = np.random.default_rng(1)
+    neighbours = np.array([rng.permutation(NODES - 1)[:8] for _ in range(NODES)])
+    neighbours += neighbours >= np.arange(NODES)[:, np.newaxis]
+    return neighbours.astype(np.int32), rng.uniform(least, 1, (NODES, 8)).astype(np.float32)
+
+
+def some_labels(classes):
+    rng = np.random.default_rng(2)
+    seeds = rng.random((NODES, classes)) * (rng.random((NODES, 1)) < 0.2)
+    return seeds, rng.random(NODES) < 0.15
+
+
+def in_float64(adj, seeds, clamped):
+    """Z ← P Z on Z = D^-1/2 Y."""
+    walk = csr_array((adj.weights, adj.indices, adj.indptr), shape=(NODES, NODES))
+    start = seeds * np.exp(-(adj.log_degrees - adj.log_degrees.max()) / 2)[:, np.newaxis]
+    scores = start
+    for _ in range(STEPS):
+        scores = np.where(clamped[:, np.newaxis], start, walk @ scores)
+    return beliefs(scores)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 15, 16, 17, 48, 64, 65, 100, 128, 129, 200, 300])
+@pytest.mark.parametrize("temperature", [0.1, 0.01])  # float32 suffices; exponents are needed
+def test_every_width_of_a_row(classes, temperature):
+    neighbours, similarities = lists(0.0)
+    adj = adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=temperature)
+    seeds, clamped = some_labels(classes)
+    found = beliefs(propagate(adj, seeds, clamped, STEPS))
+    assert found.shape == (NODES, classes)
+    np.testing.assert_allclose(found, in_float64(adj, seeds, clamped), atol=1e-5)
+
+
+def test_a_factor_of_all_labels_cancels():
+    neighbours, similarities = lists(0.0)
+    adj = adjacency(neighbours, similarities, method=Method.PAPER, temperature=0.1)
+    seeds, clamped = some_labels(5)
+    plain = beliefs(propagate(adj, seeds, clamped, STEPS))
+    for factor in (1e-200, 1e200):
+        scaled = beliefs(propagate(adj, seeds * factor, clamped, STEPS))
+        np.testing.assert_allclose(plain, scaled, atol=1e-6)
+
+
+def test_verified_labels_stay_and_given_ones_do_not():
+    neighbours, similarities = lists(0.0)
+    adj = adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=0.1)
+    seeds, _ = some_labels(5)
+    labelled = seeds.any(axis=1)
+    kept = beliefs(propagate(adj, seeds, labelled, STEPS))
+    np.testing.assert_allclose(kept[labelled], beliefs(seeds)[labelled], atol=1e-6)
+    moved = beliefs(propagate(adj, seeds, ~np.ones(NODES, bool), STEPS))
+    assert (np.abs(moved - beliefs(seeds))[labelled].max(axis=1) > 0.01).all()
+
+
+def test_arrays_of_any_layout_and_no_compilation_after_the_warm_up():
+    warm_up()
+    neighbours, similarities = lists(0.0)
+    seeds, clamped = some_labels(20)
+    plain = adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=0.1)
+    expected = propagate(plain, seeds, clamped, STEPS)
+    for array in (neighbours, similarities, seeds, clamped):
+        array.setflags(write=False)
+    with event.install_recorder("numba:compile") as compiled:
+        for method in Method:
+            for temperature in (0.1, 0.01):
+                adj = adjacency(neighbours, similarities, method=method, temperature=temperature)
+                propagate(adj, seeds.astype(np.float32)[:, ::2], clamped[::-1], STEPS)
+        adj = adjacency(
+            np.asfortranarray(neighbours),
+            np.asfortranarray(similarities),
+            method=Method.SYMMETRIZED,
+            temperature=0.1,
+        )
+        found = propagate(adj, np.asfortranarray(seeds), np.repeat(clamped, 2)[::2], STEPS)
+        suggest(
+            Strategy.COVERAGE,
+            count=3,
+            candidates=~clamped,
+            labelled=clamped,
+            adj=adj,
+            beliefs=found,
+            rng=np.random.default_rng(0),
+        )
+    assert not compiled.buffer
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_walkers_that_survive():
+    """One a node, moved by the dense transition matrix, gone where covered."""
+    rng = np.random.default_rng(3)
+    edges = np.triu(rng.random((60, 60)) < 0.08, 1)
+    edges[:, 7] = edges[7] = False
+    edges |= edges.T
+    degrees = edges.sum(axis=1)
+    covered = rng.random(60) < 0.1
+    walkers = np.where(covered | (degrees == 0), 0.0, 1.0)
+    for _ in range(9):
+        walkers = np.where(covered, 0, (edges / np.maximum(degrees, 1)[:, np.newaxis]).T @ walkers)
+    pattern = csr_array(edges.astype(np.float32))
+    found = survivors(pattern.indptr, pattern.indices, covered, 9)
+    np.testing.assert_allclose(found * degrees, walkers, atol=1e-12)
+
+
+CALLERS = """
+import threading
+import numpy as np
+from graph_service.events import Method
+from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.propagate import propagate
+
+lists = ((np.arange(2000)[:, None] + np.arange(1, 9)) % 2000).astype(np.int32)
+cosines = np.ones((2000, 8), np.float32)
+def work():
+    for _ in range(40):
+        adj = adjacency(lists, cosines, method=Method.SYMMETRIZED, temperature=1)
+        propagate(adj, np.eye(2000, 3), np.zeros(2000, bool), 5)
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("done")
+"""
+
+
+def test_threads_do_not_end_the_process_on_any_threading_layer(monkeypatch):
+    """numba's workqueue layer aborts when two threads run parallel kernels at once."""
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", "workqueue")
+    outcome = subprocess.run([sys.executable, "-c", CALLERS], capture_output=True, text=True, check=False)
+    assert (outcome.returncode, outcome.stdout) == (0, "done\n"), outcome.stderr
