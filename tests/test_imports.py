@@ -78,7 +78,6 @@ LIBRARIES: dict[str, list[str]] = {
     "torch": ENCODER_MAKERS,
     "torchvision": ENCODER_MAKERS,
     "timm": ENCODER_MAKERS,
-    "matplotlib": ["vicinal_cli"],
     "pyarrow": ["vicinal_cli"],
     "rich": ["vicinal_cli"],
     "typer": ["vicinal_cli"],
