@@ -65,6 +65,12 @@ def _arguments() -> argparse.Namespace:
     )
     add("--max-samples", type=int, default=limits.max_samples, help="samples a dataset (default %(default)s)")
     add(
+        "--max-scores",
+        type=int,
+        default=limits.max_scores,
+        help="samples times classes a dataset, about 30 bytes each (default %(default)s)",
+    )
+    add(
         "--max-message-bytes",
         type=int,
         default=limits.max_message_bytes,
@@ -106,7 +112,10 @@ async def _watch(engine: Engine, server: Server) -> None:
 
 async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     limits = replace(
-        Limits(), max_samples=arguments.max_samples, max_message_bytes=arguments.max_message_bytes
+        Limits(),
+        max_samples=arguments.max_samples,
+        max_scores=arguments.max_scores,
+        max_message_bytes=arguments.max_message_bytes,
     )
     engine = Engine(store, limits)
     server = Server(

@@ -144,6 +144,7 @@ class GraphLimits:
         max_suggestions: suggestions in one call.
         max_page_size: items of one page.
         max_message_bytes: bytes of one message.
+        max_scores: samples times classes in one dataset.
     """
 
     max_id_bytes: int
@@ -156,6 +157,7 @@ class GraphLimits:
     max_suggestions: int
     max_page_size: int
     max_message_bytes: int
+    max_scores: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,7 +59,7 @@ class Tables:
         """
         match event:
             case SamplesAdded(ids=ids):
-                self._check_room(ids, limits.max_samples)
+                self._check_room(len(set(ids) - self.row_of.keys()), 0, limits)
             case SamplesRemoved(ids=ids):
                 self._check_known(ids, "sample_ids[{}]")
             case LabelsAdded(sample_ids=ids):
@@ -69,6 +69,7 @@ class Tables:
                 self._check_labels(ids, annotators)
             case DatasetUpdated(new_classes=names):
                 self._check_classes(names, limits.max_classes)
+                self._check_room(0, len(names), limits)
             case DatasetCreated():
                 raise AssertionError("a log holds one DatasetCreated, its first event")
             case _:
@@ -125,11 +126,17 @@ class Tables:
             self.class_index[name] = len(self.classes)
             self.classes.append(name)
 
-    def _check_room(self, ids: tuple[str, ...], most: int) -> None:
-        count = len(self.row_of) + sum(sample not in self.row_of for sample in ids)
-        if count > most:
-            message = f"the dataset would hold {count} samples; at most {most} are allowed"
-            raise FailedPrecondition("DATASET_FULL", message, limit=most)
+    def _check_room(self, samples: int, classes: int, limits: Limits) -> None:
+        """Refuse what would make the dataset too large by this many new samples or classes."""
+        samples += len(self.row_of)
+        scores = samples * (len(self.classes) + classes)
+        for what, count, most in (
+            ("samples", samples, limits.max_samples),
+            ("scores (samples times classes)", scores, limits.max_scores),
+        ):
+            if count > most:
+                message = f"the dataset would hold {count} {what}; at most {most} are allowed"
+                raise FailedPrecondition("DATASET_FULL", message, limit=most, value=count)
 
     def _check_known(self, ids: tuple[str, ...], field: str) -> None:
         for i, sample in enumerate(ids):

@@ -190,6 +190,7 @@ def graph_script(start):
         "max_labels_per_request": 10,
         "max_page_size": 7,
         "max_message_bytes": 2**20,
+        "max_scores": 10**8,
     }
 
     def describe(request):

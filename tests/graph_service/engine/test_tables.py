@@ -170,7 +170,9 @@ def test_the_same_sample_again_leaves_the_graph_alone():
         (LabelsAdded(("nobody",), ("x",), (0,), (Trust.GIVEN,)), "UNKNOWN_SAMPLE", "labels[0].sample_id"),
         (LabelsRemoved(("s0",), ("x",)), "UNKNOWN_LABEL", "labels[0].annotator"),
         (added({"s1": (0, b""), "s2": (0, b"")}), "DATASET_FULL", None),
+        (added({"s1": (0, b"")}), "DATASET_FULL", None),
         (DatasetUpdated(None, None, None, ("b",)), "DUPLICATE_ID", "new_classes[0]"),
+        (DatasetUpdated(None, None, None, ("d",)), "DATASET_FULL", None),
         (DatasetUpdated(None, None, None, ("d", "e")), "OUT_OF_RANGE", "new_classes"),
     ],
 )
@@ -178,7 +180,7 @@ def test_what_does_not_fit_is_refused(event, reason, field):
     it = tables()
     it.apply(added({"s0": (0, b"")}))
     with pytest.raises(ServiceError) as refusal:
-        it.check(event, Limits(max_samples=2, max_classes=4))
+        it.check(event, Limits(max_samples=2, max_classes=4, max_scores=3))
     assert (refusal.value.reason, refusal.value.field) == (reason, field)
 
 

@@ -79,7 +79,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOTHING_TO_PROPAGATE: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION. There is no label to propagate. Metadata: none."""
     ERROR_REASON_DATASET_FULL: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION. The dataset is full. Metadata: limit."""
+    """FAILED_PRECONDITION. The dataset is full: samples, or samples times classes.
+    Metadata: limit, value.
+    """
     ERROR_REASON_REVISION_AHEAD: _ErrorReason.ValueType  # 18
     """ABORTED. min_revision lies beyond the newest revision; RetryInfo says when
     to come back. Metadata: field, limit, value.
@@ -176,7 +178,9 @@ dataset's. Metadata: field, expected, value.
 ERROR_REASON_NOTHING_TO_PROPAGATE: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION. There is no label to propagate. Metadata: none."""
 ERROR_REASON_DATASET_FULL: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION. The dataset is full. Metadata: limit."""
+"""FAILED_PRECONDITION. The dataset is full: samples, or samples times classes.
+Metadata: limit, value.
+"""
 ERROR_REASON_REVISION_AHEAD: ErrorReason.ValueType  # 18
 """ABORTED. min_revision lies beyond the newest revision; RetryInfo says when
 to come back. Metadata: field, limit, value.

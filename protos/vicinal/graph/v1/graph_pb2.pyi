@@ -296,6 +296,7 @@ class Limits(_message.Message):
     MAX_SUGGESTIONS_FIELD_NUMBER: _builtins.int
     MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_SCORES_FIELD_NUMBER: _builtins.int
     max_id_bytes: _builtins.int
     """Most bytes (UTF-8) of an id, a name, a class or an annotator."""
     max_samples_per_request: _builtins.int
@@ -316,6 +317,10 @@ class Limits(_message.Message):
     """Largest page of FlagErrors or ExportBeliefs."""
     max_message_bytes: _builtins.int
     """Most bytes of one message."""
+    max_scores: _builtins.int
+    """Most scores in one dataset, which has one for each sample and class: memory
+    is some 30 bytes a score.
+    """
     def __init__(
         self,
         *,
@@ -329,10 +334,11 @@ class Limits(_message.Message):
         max_suggestions: _builtins.int = ...,
         max_page_size: _builtins.int = ...,
         max_message_bytes: _builtins.int = ...,
+        max_scores: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_suggestions", b"max_suggestions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_scores", b"max_scores", "max_suggestions", b"max_suggestions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
