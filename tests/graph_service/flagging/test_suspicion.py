@@ -64,6 +64,20 @@ def test_a_label_does_not_speak_for_itself(seed, folds):
     np.testing.assert_array_equal(before, after)
 
 
+def test_classes_that_come_in_turn_do_not_fill_folds():
+    """With class = slot mod 4 and 4 folds, a fold must not hold out all labels of a class."""
+    vectors, _ = clusters(np.random.default_rng(6), 400)
+    nearest = vectors[:, :CLASSES].argmax(axis=1)
+    turns = np.concatenate(
+        list(zip(*(np.flatnonzero(nearest == c)[:60] for c in range(CLASSES)), strict=True))
+    )
+    labelled = np.ones(len(turns), bool)
+    held_out = held_out_beliefs(
+        graph(vectors[turns]), one_hot(nearest[turns], labelled), labelled, 20, folds=4
+    )
+    assert (held_out.argmax(axis=1) == np.arange(len(turns)) % CLASSES).mean() > 0.9
+
+
 def test_without_evidence_there_is_no_suspicion():
     vectors = np.eye(4)[[0, 0, 1, 1]] + 1e-3
     labelled = np.array([True, False, False, False])

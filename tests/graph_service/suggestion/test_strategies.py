@@ -136,3 +136,22 @@ def test_coverage_beats_chance_where_classes_differ_in_size():
     nobody = np.zeros(len(truth), bool)
     chance = np.mean([accuracy(rng.choice(len(truth), 4, replace=False)) for _ in range(20)])
     assert accuracy(cover(adj, everyone(nobody), nobody, 4)[0]) > chance + 0.1
+
+
+def test_small_parts_wait_for_the_large_ones():
+    """Six bursts of 7 alike, which no edge joins to the rest, do not come before two regions of 150."""
+    sizes = [150, 150, *[7] * 6]
+    rng = np.random.default_rng(9)
+    part_of = np.repeat(np.arange(len(sizes)), sizes)
+    neighbours = np.array(
+        [
+            rng.permutation(np.flatnonzero((part_of == part_of[i]) & (np.arange(342) != i)))[:5]
+            for i in range(342)
+        ]
+    )
+    cosines = np.full(neighbours.shape, 0.9, np.float32)
+    adj = adjacency(neighbours.astype(np.int32), cosines, method=Method.SYMMETRIZED, temperature=0.1)
+    nobody = np.zeros(342, bool)
+    picks, _ = cover(adj, everyone(nobody), nobody, 12)
+    assert set(part_of[picks[:2]]) == {0, 1}
+    assert (part_of[picks] < 2).sum() >= 6
