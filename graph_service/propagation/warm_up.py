@@ -14,11 +14,11 @@ __all__ = ["warm_up"]
 
 def warm_up() -> None:
     """Compile every kernel, or load it from the cache: seconds the first time, a fraction of one later."""
-    neighbours = np.array([[1], [0]], np.int32)
-    similarities = np.ones((2, 1), np.float32)
-    clamped = np.array([True, False])
+    neighbours = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    cosines = np.array([[1, -1], [1, -1], [-1, -1]], np.float32)
+    clamped = np.array([True, False, False])
     for method in Method:
-        propagate(
-            adjacency(neighbours, similarities, method=method, temperature=1.0), np.eye(2), clamped, steps=1
-        )
-    survivors(np.arange(3, dtype=np.int32), np.array([1, 0], np.int32), clamped, 1)
+        for temperature in (1.0, 0.001):  # float32 suffices; exponents are needed
+            adj = adjacency(neighbours, cosines, method=method, temperature=temperature)
+            propagate(adj, np.eye(3), clamped, steps=1)
+    survivors(np.arange(4, dtype=np.int32), np.array([1, 0, 0], np.int32), clamped, 1)
