@@ -63,6 +63,10 @@ class DatasetLog(Protocol):
     def name(self) -> str:
         """The dataset's name."""
 
+    @property
+    def uid(self) -> str:
+        """What tells this dataset apart: it differs when one is deleted and made again under its name."""
+
     def append(self, writes: Sequence[Write], *, after: int | None = None) -> list[Receipt | ServiceError]:
         """Append `writes` in order, in one round trip and one fsync; return the outcome of each, in order.
 

@@ -68,6 +68,11 @@ class RedisLog:
         """The dataset's name."""
         return self._name
 
+    @property
+    def uid(self) -> str:
+        """What tells this dataset from others; see `DatasetLog.uid`."""
+        return self._keys.uid
+
     def append(self, writes: Sequence[Write], *, after: int | None = None) -> list[Receipt | ServiceError]:
         """Append `writes`; see `DatasetLog.append`."""
         if not writes:
