@@ -75,8 +75,8 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         ("max_image_bytes", "bytes of one encoded image"),
         ("max_pixels", "width × height of one image, checked before decoding"),
         ("max_message_bytes", "bytes of one message"),
-        ("max_queue", "images inside the service at one time; beyond it calls are refused"),
-        ("max_queue_bytes", "encoded bytes of those images"),
+        ("max_queue", "images inside the service at one time; beyond it calls are refused, streams wait"),
+        ("max_queue_bytes", "encoded bytes of those images; messages that wait at the door are not counted"),
     ):
         flag = "--" + name.replace("_", "-")
         group.add_argument(flag, type=_positive, default=getattr(_LIMITS, name), metavar="N", help=meaning)
@@ -85,7 +85,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         type=_positive,
         default=128,
         metavar="N",
-        help="calls and streams under way at one time; in the worst case each holds a whole message",
+        help="calls and streams under way at one time; each may hold one message at the door of the queue",
     )
 
 
@@ -105,7 +105,7 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
         type=_positive,
         default=64,
         metavar="N",
-        help="images of one stream inside at one time",
+        help="images of one stream inside at one time, as far as the queue has room",
     )
     group.add_argument(
         "--inference-timeout",

@@ -22,7 +22,7 @@ class Limits:
         max_pixels: width × height of one image.
         max_message_bytes: bytes of one gRPC message.
         max_queue: images inside the service at one time.
-        max_queue_bytes: encoded bytes of those images.
+        max_queue_bytes: encoded bytes of those images; each call and stream may hold one message beside them.
 
     Raises:
         ValueError: a limit is below 1, or two of them cannot be kept together.

@@ -79,8 +79,12 @@ class Pipeline:
         except RoomFullError:
             raise self._queue_full() from None
 
-    async def embed_when_room(self, image: bytes) -> Outcome:
+    async def embed_when_room(self, image: bytes, entered: asyncio.Event | None = None) -> Outcome:
         """Return what became of `image`, after waiting for room as long as it takes.
+
+        Args:
+            image: one encoded image.
+            entered: set once there is room for `image`; who reads on before that holds bytes nobody counts.
 
         Raises:
             Unavailable: INFERENCE_FAILED or SHUTTING_DOWN.
@@ -89,6 +93,8 @@ class Pipeline:
         arrived = time.perf_counter()
         async with self._room.wait(len(image)):
             self._check_open()
+            if entered is not None:
+                entered.set()
             return await self._embed_one(image, arrived)
 
     def drain(self) -> None:

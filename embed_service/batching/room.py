@@ -14,10 +14,11 @@ class RoomFullError(Exception):
 
 
 class Room:
-    """Counts what is inside the service; for one event loop.
+    """Counts the encoded images that have been let into the service; for one event loop.
 
     Calls enter at once or are turned away; streams wait. Streams fill no more than half, so that bulk work
-    slows down before it shuts single calls out.
+    slows down before it shuts single calls out. What stands at the door is not counted: the message that a
+    call came with, and the one message that a stream has read and waits with.
     """
 
     def __init__(self, images: int, size: int) -> None:

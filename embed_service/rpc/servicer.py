@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -50,13 +51,15 @@ class EmbeddingServicer(embed_pb2_grpc.EmbeddingServiceServicer):
         self, request_iterator: AsyncIterator[embed_pb2.StreamEmbedRequest], context: Context
     ) -> AsyncIterator[embed_pb2.StreamEmbedResponse]:
         """See the contract."""
+        entered = asyncio.Event()
 
-        async def embedded(request: embed_pb2.StreamEmbedRequest) -> embed_pb2.StreamEmbedResponse:
-            outcome = await self._pipeline.embed_when_room(request.image)
-            return stream_response(request.index, outcome, self._encoder)
+        async def embedded(numbered: tuple[int, bytes]) -> embed_pb2.StreamEmbedResponse:
+            index, image = numbered
+            outcome = await self._pipeline.embed_when_room(image, entered)
+            return stream_response(index, outcome, self._encoder)
 
-        requests = self._checked(request_iterator)
-        async with aclosing(as_completed(requests, embedded, self._stream_window)) as responses:
+        images = self._images(request_iterator, entered)
+        async with aclosing(as_completed(images, embedded, self._stream_window)) as responses:
             async for response in responses:
                 yield response
 
@@ -66,16 +69,23 @@ class EmbeddingServicer(embed_pb2_grpc.EmbeddingServiceServicer):
         """See the contract."""
         return model_response(self._encoder, self._limits)
 
-    async def _checked(
-        self, requests: AsyncIterator[embed_pb2.StreamEmbedRequest]
-    ) -> AsyncIterator[embed_pb2.StreamEmbedRequest]:
-        """Yield `requests` once the first has named the right encoder."""
+    async def _images(
+        self, requests: AsyncIterator[embed_pb2.StreamEmbedRequest], entered: asyncio.Event
+    ) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield each request's index and image, once the first request has named the right encoder.
+
+        The next request is read only when the last image has `entered`: a stream holds one message at most
+        that the room does not count. Index and image leave their message behind, which would else be kept
+        as a second copy for as long as the image is inside.
+        """
         first = True
         async for request in requests:
             if first:
                 self._check_encoder(request.encoder_digest)
                 first = False
-            yield request
+            entered.clear()
+            yield request.index, request.image
+            await entered.wait()
 
     def _check_encoder(self, digest: str) -> None:
         if digest and digest != self._encoder.digest:
