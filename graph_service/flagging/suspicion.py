@@ -22,6 +22,7 @@ def held_out_beliefs(
     adj: Adjacency,
     seeds: npt.NDArray[np.floating],
     labelled: npt.NDArray[np.bool_],
+    numbers: npt.NDArray[np.integer],
     steps: int,
     folds: int = 5,
 ) -> Float32:
@@ -39,14 +40,16 @@ def held_out_beliefs(
         adj: the graph, of n rows.
         seeds: (n, C), not negative: the labels of each labelled node.
         labelled: bool (n,), the nodes with a label.
+        numbers: (n,), a number of each node that lasts, as slots are dealt out anew by a restart; a node's
+            fold depends on it alone.
         steps: of propagation, at least 1.
-        folds: at least 2. A node's fold depends on its slot alone.
+        folds: at least 2.
 
     Returns:
         float32 (n, C), rows sum to 1; to 0 where not labelled, or where no other label reaches.
     """
     held_out = np.zeros(seeds.shape, np.float32)
-    fold_of = _folds(len(seeds), folds)
+    fold_of = _folds(numbers, folds)
     nothing = np.zeros(len(seeds), np.bool_)
     for fold in np.unique(fold_of[labelled]):
         rows = labelled & (fold_of == fold)
@@ -95,6 +98,6 @@ def evidence(
     return neighbours[against], shares, classes[neighbours[against]]
 
 
-def _folds(slots: int, folds: int) -> npt.NDArray[np.uint32]:
-    """Return the fold of each slot: multiplicative hashing, so that no regular order fills a fold."""
-    return (np.arange(slots, dtype=np.uint32) * np.uint32(0x9E3779B1) >> np.uint32(16)) % np.uint32(folds)
+def _folds(numbers: npt.NDArray[np.integer], folds: int) -> npt.NDArray[np.uint32]:
+    """Return the fold of each node: multiplicative hashing, so that no regular order fills a fold."""
+    return (numbers.astype(np.uint32) * np.uint32(0x9E3779B1) >> np.uint32(16)) % np.uint32(folds)

@@ -34,7 +34,7 @@ def suggest(
     strategy: Strategy,
     *,
     count: int,
-    candidates: Bools,
+    candidates: Int32,
     labelled: Bools,
     adj: Adjacency,
     beliefs: Float32,
@@ -45,7 +45,8 @@ def suggest(
     Args:
         strategy: how to choose.
         count: at least 0; fewer nodes come back when there are fewer candidates.
-        candidates: bool (n,), nodes that may be chosen; labelled ones never are.
+        candidates: int32 (m,), distinct nodes that may be chosen, none labelled. Their order is what `rng`
+            works on: give them in one that lasts, as slots are dealt out anew by a restart.
         labelled: bool (n,), nodes that cover their surroundings already.
         adj: the graph, of n rows; only COVERAGE looks at it.
         beliefs: float32 (n, C), rows sum to 1, or to 0 where unreached; for MARGIN and ENTROPY.
@@ -54,7 +55,7 @@ def suggest(
     Returns:
         int32 nodes without repetition; float32 scores, 0 to 1, comparable within one answer.
     """
-    nodes = rng.permutation(np.flatnonzero(candidates & ~labelled).astype(np.int32))
+    nodes = rng.permutation(candidates)
     if strategy is Strategy.COVERAGE:
         chosen, gains = cover(adj, nodes, labelled, count)
         return chosen, (gains / max(gains.max(initial=0), np.finfo(np.float64).tiny)).astype(np.float32)

@@ -86,7 +86,7 @@ def annotate(sample: Sample, strategy: Strategy, seed: int) -> list[float]:
         nodes, _ = suggest(
             strategy,
             count=ROUND,
-            candidates=~labelled,
+            candidates=np.flatnonzero(~labelled).astype(np.int32),
             labelled=labelled,
             adj=sample.adj,
             beliefs=rows,
@@ -103,7 +103,9 @@ def annotate(sample: Sample, strategy: Strategy, seed: int) -> list[float]:
 
 def ranking(sample: Sample, stated: Ints, labelled: Bools) -> list[float]:
     """Return AUROC and average precision of the suspicion of the labels, as a ranking of the wrong ones."""
-    held_out = held_out_beliefs(sample.adj, sample.seeds(stated, labelled), labelled, SETTINGS.steps)
+    numbers = np.arange(len(stated))
+    seeds = sample.seeds(stated, labelled)
+    held_out = held_out_beliefs(sample.adj, seeds, labelled, numbers, SETTINGS.steps)
     scores = suspicion(held_out[labelled], stated[labelled])
     wrong = (stated != sample.truth)[labelled]
     return [float(roc_auc_score(wrong, scores)), float(average_precision_score(wrong, scores))]

@@ -33,6 +33,11 @@ def one_hot(classes, labelled):
     return seeds
 
 
+def others_say(adj, seeds, labelled, folds=5):
+    """Held-out beliefs; nodes are numbered as their slots."""
+    return held_out_beliefs(adj, seeds, labelled, np.arange(len(labelled)), 20, folds=folds)
+
+
 @pytest.mark.parametrize("share", [0.2, 1.0])
 def test_planted_errors_stand_out(share):
     rng = np.random.default_rng(3)
@@ -40,7 +45,7 @@ def test_planted_errors_stand_out(share):
     labelled = rng.random(len(truth)) < share
     wrong = labelled & (rng.random(len(truth)) < 0.1)
     stated = np.where(wrong, (truth + 1) % CLASSES, truth).astype(np.int32)
-    held_out = held_out_beliefs(graph(vectors), one_hot(stated, labelled), labelled, 20)
+    held_out = others_say(graph(vectors), one_hot(stated, labelled), labelled)
     scores = suspicion(held_out, stated)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert wrong.sum() >= 2
@@ -58,10 +63,21 @@ def test_a_label_does_not_speak_for_itself(seed, folds):
     if not labelled.any():
         return
     adj, node = graph(vectors), rng.choice(np.flatnonzero(labelled))
-    before = held_out_beliefs(adj, one_hot(classes, labelled), labelled, 20, folds=folds)[node]
+    before = others_say(adj, one_hot(classes, labelled), labelled, folds=folds)[node]
     classes[node] = (classes[node] + 1) % CLASSES
-    after = held_out_beliefs(adj, one_hot(classes, labelled), labelled, 20, folds=folds)[node]
+    after = others_say(adj, one_hot(classes, labelled), labelled, folds=folds)[node]
     np.testing.assert_array_equal(before, after)
+
+
+def test_slots_may_be_dealt_out_anew():
+    """Nodes that keep their numbers keep their rows, wherever they stand."""
+    rng = np.random.default_rng(7)
+    vectors, classes = clusters(rng, 60)
+    labelled, numbers, order = rng.random(60) < 0.7, rng.permutation(1000)[:60], rng.permutation(60)
+    seeds = one_hot(classes, labelled)
+    before = held_out_beliefs(graph(vectors), seeds, labelled, numbers, 20)
+    after = held_out_beliefs(graph(vectors[order]), seeds[order], labelled[order], numbers[order], 20)
+    np.testing.assert_allclose(after, before[order], atol=1e-5)
 
 
 def test_classes_that_come_in_turn_do_not_fill_folds():
@@ -72,9 +88,7 @@ def test_classes_that_come_in_turn_do_not_fill_folds():
         list(zip(*(np.flatnonzero(nearest == c)[:60] for c in range(CLASSES)), strict=True))
     )
     labelled = np.ones(len(turns), bool)
-    held_out = held_out_beliefs(
-        graph(vectors[turns]), one_hot(nearest[turns], labelled), labelled, 20, folds=4
-    )
+    held_out = others_say(graph(vectors[turns]), one_hot(nearest[turns], labelled), labelled, folds=4)
     assert (held_out.argmax(axis=1) == np.arange(len(turns)) % CLASSES).mean() > 0.9
 
 
@@ -82,9 +96,9 @@ def test_without_evidence_there_is_no_suspicion():
     vectors = np.eye(4)[[0, 0, 1, 1]] + 1e-3
     labelled = np.array([True, False, False, False])
     seeds = one_hot(np.zeros(4, int), labelled)
-    held_out = held_out_beliefs(graph(vectors, k=1), seeds, labelled, 20)
+    held_out = others_say(graph(vectors, k=1), seeds, labelled)
     assert suspicion(held_out[:1], np.array([0], np.int32)) == 0
-    assert held_out_beliefs(graph(vectors), seeds * 0, labelled & False, 20).shape == (4, CLASSES)
+    assert others_say(graph(vectors), seeds * 0, labelled & False).shape == (4, CLASSES)
 
 
 def test_evidence_is_the_heaviest_neighbours_of_another_class():

@@ -111,8 +111,8 @@ with event.install_recorder("numba:compile") as compiled:
             for seeds in (np.eye(50, 3), np.eye(50, 200, dtype=np.float32)):
                 rows = propagate(adj, seeds, some, np.int64(4))
             propagate(adj, seeds[:, ::2], some[::-1], 4)
-        suggest(Strategy.COVERAGE, count=3, candidates=~some, labelled=some, adj=adj, beliefs=rows,
-                rng=np.random.default_rng(0))
+        suggest(Strategy.COVERAGE, count=3, candidates=np.arange(7, 50, dtype=np.int32), labelled=some,
+                adj=adj, beliefs=rows, rng=np.random.default_rng(0))
 print({item.data["dispatcher"].__name__ for _, item in compiled.buffer} or "nothing")
 """
 

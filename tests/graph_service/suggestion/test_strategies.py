@@ -57,7 +57,7 @@ def test_suggestions_are_candidates_and_repeatable(seed, strategy, method, count
         suggest(
             strategy,
             count=count,
-            candidates=candidates,
+            candidates=np.flatnonzero(candidates).astype(np.int32),
             labelled=labelled,
             adj=adj,
             beliefs=rows,
@@ -107,13 +107,12 @@ def test_uncertainty(strategy, expected):
     rows = np.array([[1, 0, 0], [0.5, 0.5, 0], [0.6, 0.3, 0.1], [0, 0, 0], [1 / 3] * 3], np.float32)
     by_hand = -(0.6 * np.log(0.6) + 0.3 * np.log(0.3) + 0.1 * np.log(0.1)) / np.log(3)
     worth = {"margin": [0, 1, 0.7, 1, 1], "entropy": [0, np.log(2) / np.log(3), by_hand, 1, 1]}[expected]
-    all_five = np.ones(5, bool)
     adj = graph(np.eye(5), k=1)
     nodes, scores = suggest(
         strategy,
         count=5,
-        candidates=all_five,
-        labelled=~all_five,
+        candidates=np.arange(5, dtype=np.int32),
+        labelled=np.zeros(5, bool),
         adj=adj,
         beliefs=rows,
         rng=np.random.default_rng(0),
