@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +32,8 @@ _HEALTH_EVERY = 1.0
 _EPILOG = """\
 The log is the only truth: everything in memory is rebuilt from it at the start. Without --redis-url the
 service runs a Valkey server of its own on the data directory. With it, the server named must have
-appendonly yes, appendfsync always and maxmemory-policy noeviction, or an acknowledged label could be lost.
+appendonly yes, appendfsync always, no-appendfsync-on-rewrite no and maxmemory-policy noeviction, or an
+acknowledged label could be lost.
 
 examples:
   python -m graph_service --data-dir ./vicinal-data
@@ -118,6 +121,9 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
         max_message_bytes=arguments.max_message_bytes,
     )
     engine = Engine(store, limits)
+    servicer = GraphServicer(engine)
+    # Of its own, not the loop's: at a stop the loop would wait for a replay to end.
+    opening = ThreadPoolExecutor(1, thread_name_prefix="open")
     server = Server(
         ServerOptions(
             host=arguments.host,
@@ -128,17 +134,21 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
         ),
         domain="graph.vicinal",
         services=[SERVICE_NAME],
-        register=lambda it: graph_pb2_grpc.add_GraphServiceServicer_to_server(GraphServicer(engine), it),
+        register=lambda it: graph_pb2_grpc.add_GraphServiceServicer_to_server(servicer, it),
     )
     watch: asyncio.Task[None] | None = None
 
     async def on_start() -> None:
         nonlocal watch
-        await asyncio.to_thread(warm_up)
-        await asyncio.to_thread(engine.open)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(opening, warm_up)
+        await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))
 
     async def on_stop() -> None:
+        engine.close()
+        servicer.close()
+        opening.shutdown(wait=False, cancel_futures=True)
         if watch is not None:
             watch.cancel()
 
@@ -163,4 +173,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    status = main()
+    logging.shutdown()
+    # Everything that must end well has; reads still computing for callers who are gone are not waited for.
+    os._exit(status)

@@ -41,8 +41,8 @@ class Dataset:
 
     Attributes:
         name: the dataset's name.
+        uid: that of its log; another when the dataset is deleted and made again.
         revision: the newest revision.
-        trouble: why no write is taken any more, or None.
 
     Raises:
         DataLoss: LOG_DAMAGED when the log does not begin with the dataset's creation.
@@ -50,13 +50,14 @@ class Dataset:
 
     def __init__(self, log: DatasetLog, limits: Limits) -> None:
         self.name = log.name
+        self.uid = log.uid
         self._log = log
         self._limits = limits
         self._lock = threading.Lock()
         self._writer = Writer(self._commit)
         self._behind = False
         self._deleted = False
-        self.trouble: str | None = None
+        self._refusal: ServiceError | None = None
         self._snapshot: Snapshot | None = None
         self._pinned: OrderedDict[int, Snapshot] = OrderedDict()
         self._replay()
@@ -72,6 +73,11 @@ class Dataset:
         """
         return self._writer.submit(write)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no write is taken any more, or None."""
+        return self._refusal.message if self._refusal else None
+
     def mark_deleted(self) -> None:
         """Refuse what comes from now on."""
         self._deleted = True
@@ -79,8 +85,8 @@ class Dataset:
     def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Check, append and apply writes; only ever called by the one leading thread."""
         self._refuse_if_deleted()
-        if self.trouble:
-            raise Aborted("FENCED", self.trouble)
+        if self._refusal:
+            raise self._refusal
         if self._behind:
             self._catch_up()
         outcomes: dict[int, Outcome] = {}
@@ -109,8 +115,8 @@ class Dataset:
         except Unavailable:
             self._behind = True  # some of it may be in the log
             raise
-        except Aborted as error:
-            self.trouble = error.message
+        except (Aborted, DataLoss) as refusal:
+            self._refusal = refusal
             raise
         self._apply(
             (answer.revision, write.event)
@@ -132,8 +138,9 @@ class Dataset:
             raise  # the log could not be read further; what was read is applied
         except Exception:
             # A defect of ours. The log has the event, so a restart brings it back; nothing more is taken.
-            self.trouble = f"dataset {self.name!r} could not apply an event; restart the service"
-            _logger.exception("%s", self.trouble)
+            message = f"dataset {self.name!r} could not apply an event; restart the service"
+            _logger.exception("%s", message)
+            self._refusal = Aborted("FENCED", message)
             raise
 
     # -- truth -------------------------------------------------------------------------------------------
@@ -166,7 +173,8 @@ class Dataset:
                 f"the log of dataset {self.name!r} ends at revision {head}, but {self.revision} was "
                 "acknowledged: the store lost data; restore it before writing again"
             )
-            raise DataLoss("LOG_DAMAGED", message)
+            self._refusal = DataLoss("LOG_DAMAGED", message)
+            raise self._refusal
         self._apply((entry.revision, entry.event) for entry in self._log.read(self.revision))
         self._behind = False
 
@@ -219,6 +227,11 @@ class Dataset:
     def class_index(self, name: str) -> int | None:
         """Return the index of a class, None if there is none. An index holds for ever: classes only grow."""
         return self._tables.class_index.get(name)
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes."""
+        return len(self._tables.classes)
 
     @property
     def created(self) -> DatasetCreated:

@@ -6,14 +6,13 @@ Every method takes and returns plain values and the dataclasses of `events` and 
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from graph_service.engine import checks, reads
+from graph_service.engine.catalogue import Catalogue
 from graph_service.engine.dataset import Dataset, Summary
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Page
@@ -32,11 +31,9 @@ from graph_service.events import (
 )
 from graph_service.log.base import Store, Write
 from graph_service.suggestion.strategies import Strategy
-from vicinal.wire.errors import InvalidArgument, NotFound, Unavailable
+from vicinal.wire.errors import InvalidArgument
 
 __all__ = ["Engine"]
-
-_logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[Any]
 
@@ -52,75 +49,47 @@ class Engine:
     def __init__(self, store: Store, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(self.limits)
-        self._store = store
-        self._datasets: dict[str, Dataset] = {}
-        self._closed: str | None = "STARTING"
-        self._catalogue = threading.Lock()
+        self._datasets = Catalogue(store, self.limits)
 
     def open(self) -> None:
-        """Rebuild every dataset from its log. Call once, before anything else.
-
-        Raises:
-            ServiceError: LOG_UNAVAILABLE or LOG_DAMAGED.
-        """
-        for name in self._store.names():
-            self._datasets[name] = dataset = Dataset(self._store.open(name), self.limits)
-            _logger.info(
-                "dataset %s: revision %d, %d samples",
-                name,
-                dataset.revision,
-                dataset.summary().sample_count,
-            )
-        self._closed = None
+        """Rebuild every dataset from its log; everything else is refused until then."""
+        self._datasets.open()
 
     def close(self) -> None:
         """Refuse what comes from now on."""
-        self._closed = "SHUTTING_DOWN"
+        self._datasets.close()
 
     def trouble(self) -> str | None:
-        """Say why writes cannot be acknowledged; None when the log answers and every dataset takes them."""
-        try:
-            self._store.ping()
-        except Unavailable as error:
-            return error.message
-        return next((it.trouble for it in list(self._datasets.values()) if it.trouble), None)
+        """Say why writes cannot be acknowledged, or return None."""
+        return self._datasets.trouble()
 
     # -- datasets ----------------------------------------------------------------------------------------
 
     def create_dataset(self, request_id: str, created: DatasetCreated) -> Summary:
         """Create an empty dataset."""
-        self._refuse_unless_open()
         checks.request_id(request_id)
         self._rules.created(created)
-        with self._catalogue:
-            _, log = self._store.create(Write(request_id, created))
-            if created.name not in self._datasets:
-                self._datasets[created.name] = Dataset(log, self.limits)
-            return self._datasets[created.name].summary()
+        return self._datasets.create(created.name, Write(request_id, created)).summary()
 
     def get_dataset(self, name: str) -> Summary:
         """Describe one dataset."""
-        return self._dataset(name).summary()
+        return self._datasets.get(name).summary()
 
     def list_datasets(self) -> list[Summary]:
         """Describe every dataset, ordered by name."""
-        self._refuse_unless_open()
-        return [dataset.summary() for _, dataset in sorted(self._datasets.items())]
+        return [dataset.summary() for dataset in self._datasets.all()]
 
     def update_dataset(self, name: str, request_id: str, update: DatasetUpdated) -> int:
         """Change how labels spread, or append classes."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         self._rules.propagation(update.temperature, update.steps)
         self._rules.classes(update.new_classes, "new_classes")
         return self._write(dataset, request_id, update)
 
     def delete_dataset(self, name: str) -> None:
         """Delete a dataset with its log."""
-        with self._catalogue:
-            dataset = self._dataset(name)
-            self._store.delete(name)
-            dataset.mark_deleted()
-            del self._datasets[name]
+        checks.dataset_name(name, "dataset")
+        self._datasets.delete(name)
 
     # -- samples and labels ------------------------------------------------------------------------------
 
@@ -135,7 +104,7 @@ class Engine:
         content_hashes: Sequence[bytes],
     ) -> int:
         """Add samples, or replace the vectors of those that exist; (n, dimension) float rows."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         self._rules.sample_ids(sample_ids)
         checks.encoder(encoder_digest, dataset.created.encoder_digest)
         rows = len(sample_ids)
@@ -148,9 +117,13 @@ class Engine:
 
     def remove_samples(self, name: str, request_id: str, sample_ids: Sequence[str]) -> int:
         """Remove samples with their labels."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         self._rules.sample_ids(sample_ids)
         return self._write(dataset, request_id, SamplesRemoved(tuple(sample_ids)))
+
+    def check_label_count(self, count: int) -> None:
+        """Refuse a write of no labels, or of too many."""
+        self._rules.label_count(count)
 
     def add_labels(
         self,
@@ -159,7 +132,7 @@ class Engine:
         labels: Sequence[tuple[str, str, str, Trust]],
     ) -> int:
         """State labels: (sample id, annotator, class name, trust)."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         keys = [(sample, annotator) for sample, annotator, _, _ in labels]
         self._rules.label_keys(keys)
         event = LabelsAdded(
@@ -172,7 +145,7 @@ class Engine:
 
     def remove_labels(self, name: str, request_id: str, keys: Sequence[tuple[str, str]]) -> int:
         """Take labels back: (sample id, annotator)."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         self._rules.label_keys(keys)
         event = LabelsRemoved(tuple(sample for sample, _ in keys), tuple(annotator for _, annotator in keys))
         return self._write(dataset, request_id, event)
@@ -181,7 +154,7 @@ class Engine:
 
     def propagate(self, name: str, min_revision: int) -> reads.Propagated:
         """Spread the labels over the graph."""
-        return reads.propagated(self._dataset(name).snapshot(min_revision))
+        return reads.propagated(self._datasets.get(name).snapshot(min_revision))
 
     def suggest_samples(
         self,
@@ -194,7 +167,7 @@ class Engine:
         exclude: Collection[str],
     ) -> reads.Suggestions:
         """Choose the samples to label next."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         checks.in_range(count, "count", 1, self.limits.max_suggestions)
         if exclude:
             checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
@@ -213,11 +186,12 @@ class Engine:
         page_token: str,
     ) -> tuple[reads.Flags, str]:
         """Return a page of labels that look wrong, and the token of the next page."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         checks.in_range(min_suspicion, "min_suspicion", 0, 1)
         checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
-        query = f"flags {min_suspicion} {evidence_count}"
+        query = f"flags {dataset.uid} {min_suspicion} {evidence_count}"
+        page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
         snapshot, page = self._page(dataset, min_revision, page_token, query)
         flags = reads.flag(
             snapshot,
@@ -229,50 +203,54 @@ class Engine:
         return flags, self._next(dataset, snapshot, page, page_size, flags.total_count)
 
     def classify(
-        self, name: str, min_revision: int, *, vectors: Floats, encoder_digest: str, neighbours: int | None
+        self,
+        name: str,
+        min_revision: int,
+        *,
+        vectors: Floats,
+        encoder_digest: str,
+        neighbours: int | None,
+        include_beliefs: bool,
     ) -> reads.Classification:
         """Classify vectors (m, dimension) that are not in the graph."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         k = dataset.created.neighbours if neighbours is None else neighbours
         checks.in_range(k, "neighbours", 1, self.limits.max_neighbours)
         checks.encoder(encoder_digest, dataset.created.encoder_digest)
         rows = len(vectors)
-        checks.item_count(rows, "vectors", self.limits.max_samples_per_request)
+        most = self.limits.max_samples_per_request
+        if include_beliefs:
+            most = self._fitting(most, 4 * dataset.class_count)
+        checks.item_count(rows, "vectors", most)
         kept = to_keep(vectors, "vectors", rows, dataset.created.dimension)
         return reads.classify(*dataset.search(unit(kept), k, min_revision))
 
     def export_beliefs(
-        self, name: str, min_revision: int, *, page_size: int, page_token: str
+        self, name: str, min_revision: int, *, include_beliefs: bool, page_size: int, page_token: str
     ) -> tuple[reads.Export, str]:
         """Return a page of every sample's belief, and the token of the next page."""
-        dataset = self._dataset(name)
+        dataset = self._datasets.get(name)
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
-        snapshot, page = self._page(dataset, min_revision, page_token, "beliefs")
+        snapshot, page = self._page(dataset, min_revision, page_token, f"beliefs {dataset.uid}")
+        scores = 4 * len(snapshot.classes) if include_beliefs else 0
+        page_size = self._fitting(page_size, scores + self._entry_bytes)
         answer = reads.export(snapshot, start=page.start, count=page_size)
         return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
 
     # -- shared ------------------------------------------------------------------------------------------
 
-    def _refuse_unless_open(self) -> None:
-        if self._closed:
-            message = (
-                "the service is reading its log" if self._closed == "STARTING" else "the service is stopping"
-            )
-            raise Unavailable(self._closed, message, retry_after=0.5)
-
-    def _dataset(self, name: str) -> Dataset:
-        self._refuse_unless_open()
-        if not name:
-            raise InvalidArgument("FIELD_REQUIRED", "dataset is empty", field="dataset")
-        dataset = self._datasets.get(name)
-        if dataset is None:
-            message = f"there is no dataset {name!r}; ListDatasets names those there are"
-            raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=name)
-        return dataset
-
     def _write(self, dataset: Dataset, request_id: str, event: Event) -> int:
         checks.request_id(request_id)
         return dataset.write(Write(request_id, event))
+
+    @property
+    def _entry_bytes(self) -> int:
+        """The most bytes that an entry of an answer takes besides scores: two names and some numbers."""
+        return 2 * self.limits.max_id_bytes + 64
+
+    def _fitting(self, count: int, item_bytes: int) -> int:
+        """Return `count`, or how many items of this size surely fit one message (at least 1)."""
+        return max(1, min(count, self.limits.max_message_bytes * 3 // 4 // item_bytes))
 
     def _page(self, dataset: Dataset, min_revision: int, token: str, query: str) -> tuple[Snapshot, Page]:
         if not token:

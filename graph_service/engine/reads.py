@@ -136,7 +136,7 @@ def propagated(snapshot: Snapshot) -> Propagated:
     reached = int((classes >= 0).sum())
     return Propagated(
         revision=snapshot.revision,
-        labelled_count=int(snapshot.seeds().clamped[snapshot.view.sample_nodes].sum()),
+        labelled_count=int(snapshot.labelled().clamped[snapshot.view.sample_nodes].sum()),
         reached_count=reached,
         unreached_count=len(classes) - reached,
         seconds=beliefs.seconds if fresh else 0.0,
@@ -149,17 +149,17 @@ def suggestions(
     snapshot: Snapshot, *, strategy: Strategy, count: int, seed: int, exclude: Collection[str]
 ) -> Suggestions:
     """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
-    view, seeds = snapshot.view, snapshot.seeds()
+    view, clamped = snapshot.view, snapshot.labelled().clamped
     beliefs = snapshot.beliefs().rows
-    candidates = view.alive & ~seeds.clamped
+    closed = clamped.copy()
     if exclude:
         unwanted = set(exclude)
-        candidates[[view.sample_nodes[i] for i, sample in enumerate(view.ids) if sample in unwanted]] = False
+        closed[[view.sample_nodes[i] for i, sample in enumerate(view.ids) if sample in unwanted]] = True
     nodes, scores = suggest(
         strategy,
         count=count,
-        candidates=candidates,
-        labelled=seeds.clamped,
+        candidates=view.nodes[~closed[view.nodes]],
+        labelled=clamped,
         adj=snapshot.adjacency,
         beliefs=beliefs,
         rng=np.random.default_rng([seed, snapshot.revision]),

@@ -30,6 +30,8 @@ class Rules:
 
     def classes(self, names: Sequence[str], field: str) -> None:
         """Check class names."""
+        if names:
+            checks.item_count(len(names), field, self._limits.max_classes)
         checks.distinct(names, field)
         for i, name in enumerate(names):
             checks.text(name, f"{field}[{i}]", self._limits.max_id_bytes)
@@ -48,9 +50,12 @@ class Rules:
             checks.text(sample, f"sample_ids[{i}]", self._limits.max_id_bytes)
         checks.distinct(ids, "sample_ids")
 
+    def label_count(self, count: int) -> None:
+        """Check the number of labels of one write."""
+        checks.item_count(count, "labels", self._limits.max_labels_per_request)
+
     def label_keys(self, keys: Sequence[tuple[str, str]]) -> None:
         """Check the (sample id, annotator) pairs of one write."""
-        checks.item_count(len(keys), "labels", self._limits.max_labels_per_request)
         for i, (sample, annotator) in enumerate(keys):
             checks.text(sample, f"labels[{i}].sample_id", self._limits.max_id_bytes)
             checks.text(annotator, f"labels[{i}].annotator", self._limits.max_id_bytes, empty=True)

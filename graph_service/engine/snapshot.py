@@ -55,6 +55,7 @@ class GraphView:
         ids: the samples in order of arrival; an index into it names a sample of this view.
         sample_nodes: int32 (samples,), the node of each sample.
         node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
+        nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
         neighbours: int32 (slots, k), padded with -1.
         similarities: float32 (slots, k), cosines, padded with -inf.
     """
@@ -74,13 +75,10 @@ class GraphView:
         self.node_samples = np.full(len(self.neighbours), -1, np.int32)
         # Written from the last to the first, so that the earliest sample of a node stays.
         self.node_samples[self.sample_nodes[::-1]] = np.arange(len(rows), dtype=np.int32)[::-1]
+        self.nodes: Int32 = np.flatnonzero(self.node_samples >= 0).astype(np.int32)
+        self.nodes = self.nodes[np.argsort(self.node_samples[self.nodes])]
         self._adjacency: dict[tuple[Method, float], Once[Adjacency]] = {}
         self._lock = threading.Lock()
-
-    @property
-    def alive(self) -> Bools:
-        """Bool (slots,): where there is a node."""
-        return self.node_samples >= 0
 
     def similarity(self, node: int, other: int) -> float:
         """Return the cosine of two nodes, one of which has the other in its list."""
@@ -110,16 +108,14 @@ class GraphView:
 
 
 @dataclass(frozen=True, eq=False)
-class Seeds:
-    """Where propagation starts.
+class Labelled:
+    """Which nodes hold labels.
 
     Attributes:
-        scores: float64 (slots, classes), rows sum to 1 where there is a label, else to 0.
         clamped: bool (slots,), nodes with a verified label; they keep their row.
         labelled: bool (slots,), nodes with any label.
     """
 
-    scores: npt.NDArray[np.float64]
     clamped: Bools
     labelled: Bools
 
@@ -147,7 +143,7 @@ class Snapshot:
         self.classes: tuple[str, ...] = tuple(tables.classes)
         self.view = view
         self.labels = labels
-        self.seeds = Once(self._seeds)
+        self.labelled = Once(self._labelled)
         self.beliefs = Once(self._beliefs)
         self.held_out = Once(self._held_out)
 
@@ -161,29 +157,35 @@ class Snapshot:
         nodes: Int32 = self.view.sample_nodes[self.labels.samples]
         return nodes
 
-    def _seeds(self) -> Seeds:
-        """Gather labels by node: verified ones overrule given ones, and equals share the row."""
-        shape = len(self.view.node_samples), len(self.classes)
-        nodes, verified = self.label_nodes(), self.labels.trusts == Trust.VERIFIED
-        clamped, labelled = np.zeros((2, shape[0]), np.bool_)
-        clamped[nodes[verified]] = True
+    def _labelled(self) -> Labelled:
+        nodes = self.label_nodes()
+        clamped, labelled = np.zeros((2, len(self.view.node_samples)), np.bool_)
+        clamped[nodes[self.labels.trusts == Trust.VERIFIED]] = True
         labelled[nodes] = True
-        counts = verified | ~clamped[nodes]
-        scores = np.zeros(shape)
-        np.add.at(scores, (nodes[counts], self.labels.classes[counts]), 1.0)
-        scores[labelled] /= scores[labelled].sum(axis=1, keepdims=True)
-        return Seeds(scores, clamped, labelled)
+        return Labelled(clamped, labelled)
+
+    def _seeds(self) -> Float32:
+        """Return float32 (slots, classes): labels by node, rows sum to 1 where there is one, else to 0.
+
+        Verified labels overrule given ones, and equals share the row. Made anew each time: it is large, and
+        a snapshot may live long.
+        """
+        marks, nodes = self.labelled(), self.label_nodes()
+        counts = (self.labels.trusts == Trust.VERIFIED) | ~marks.clamped[nodes]
+        scores: Float32 = np.zeros((len(self.view.node_samples), len(self.classes)), np.float32)
+        np.add.at(scores, (nodes[counts], self.labels.classes[counts]), 1)
+        scores[marks.labelled] /= scores[marks.labelled].sum(axis=1, keepdims=True)
+        return scores
 
     def _beliefs(self) -> Beliefs:
         started = time.perf_counter()
-        seeds = self.seeds()
-        scores = propagate(self.adjacency, seeds.scores, seeds.clamped, self.propagation.steps)
+        clamped = self.labelled().clamped
+        scores = propagate(self.adjacency, self._seeds(), clamped, self.propagation.steps)
         return Beliefs(beliefs(scores), time.perf_counter() - started)
 
     def _held_out(self) -> Float32:
-        seeds = self.seeds()
-        steps = self.propagation.steps
-        return held_out_beliefs(self.adjacency, seeds.scores, seeds.labelled, steps)
+        labelled, numbers = self.labelled().labelled, self.view.node_samples
+        return held_out_beliefs(self.adjacency, self._seeds(), labelled, numbers, self.propagation.steps)
 
 
 def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from vicinal.wire.errors import ResourceExhausted
 
 __all__ = ["Admission"]
@@ -26,9 +23,8 @@ class Admission:
         self._calls = 0
         self._bytes = 0
 
-    @contextmanager
-    def admit(self, size: int) -> Iterator[None]:
-        """Count a call of `size` bytes as under way while the block runs.
+    def enter(self, size: int) -> None:
+        """Count a call of `size` bytes as under way, until `leave`.
 
         Raises:
             ResourceExhausted: QUEUE_FULL.
@@ -39,11 +35,11 @@ class Admission:
             raise _full(f"requests of {self._bytes} bytes are", self._most_bytes)
         self._calls += 1
         self._bytes += size
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            self._bytes -= size
+
+    def leave(self, size: int) -> None:
+        """Count a call of `size` bytes as done."""
+        self._calls -= 1
+        self._bytes -= size
 
 
 def _full(what: str, limit: int) -> ResourceExhausted:

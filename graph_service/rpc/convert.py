@@ -20,6 +20,7 @@ __all__ = [
     "flag_to",
     "label_from",
     "limits_to",
+    "listed_to",
     "strategy_from",
     "suggestion_to",
     "updated_from",
@@ -102,6 +103,13 @@ def dataset_to(summary: Summary) -> pb.Dataset:
         given_label_count=summary.given_label_count,
         index=summary.index,
     )
+
+
+def listed_to(summary: Summary) -> pb.Dataset:
+    """Return a dataset as it stands in a list: without its classes, which can be many."""
+    dataset = dataset_to(summary)
+    dataset.ClearField("classes")
+    return dataset
 
 
 def limits_to(limits: Limits) -> pb.Limits:

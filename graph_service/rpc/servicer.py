@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -45,14 +44,21 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         self._admission = admission or Admission()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rpc")
 
+    def close(self) -> None:
+        """Start no work that still waits for a thread; what runs is not interrupted."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     async def _run(self, request: Message, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a use case in a worker thread.
 
-        A caller who goes away does not interrupt it: a write under way is carried to its end.
+        A caller who goes away does not interrupt it: a write under way is carried to its end, and counts as
+        under way for so long.
         """
-        with self._admission.admit(request.ByteSize()):
-            work = functools.partial(use_case, *args, **kwargs)
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        size, loop = request.ByteSize(), asyncio.get_running_loop()
+        self._admission.enter(size)
+        work = self._threads.submit(use_case, *args, **kwargs)
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._admission.leave, size))
+        return await asyncio.wrap_future(work)
 
     # -- datasets ----------------------------------------------------------------------------------------
 
@@ -72,7 +78,7 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         self, request: pb.ListDatasetsRequest, context: Context
     ) -> pb.ListDatasetsResponse:
         summaries = await self._run(request, self._engine.list_datasets)
-        return pb.ListDatasetsResponse(datasets=map(convert.dataset_to, summaries))
+        return pb.ListDatasetsResponse(datasets=map(convert.listed_to, summaries))
 
     async def UpdateDataset(
         self, request: pb.UpdateDatasetRequest, context: Context
@@ -113,20 +119,24 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         return pb.RemoveSamplesResponse(revision=revision)
 
     async def AddLabels(self, request: pb.AddLabelsRequest, context: Context) -> pb.AddLabelsResponse:
-        labels = [convert.label_from(label, f"labels[{i}]") for i, label in enumerate(request.labels)]
-        revision = await self._run(
-            request, self._engine.add_labels, request.dataset, request.request_id, labels
-        )
+        revision = await self._run(request, self._add_labels, request)
         return pb.AddLabelsResponse(revision=revision)
+
+    def _add_labels(self, request: pb.AddLabelsRequest) -> int:
+        self._engine.check_label_count(len(request.labels))  # before a message full of them is unpacked
+        labels = [convert.label_from(label, f"labels[{i}]") for i, label in enumerate(request.labels)]
+        return self._engine.add_labels(request.dataset, request.request_id, labels)
 
     async def RemoveLabels(
         self, request: pb.RemoveLabelsRequest, context: Context
     ) -> pb.RemoveLabelsResponse:
-        keys = [(key.sample_id, key.annotator) for key in request.labels]
-        revision = await self._run(
-            request, self._engine.remove_labels, request.dataset, request.request_id, keys
-        )
+        revision = await self._run(request, self._remove_labels, request)
         return pb.RemoveLabelsResponse(revision=revision)
+
+    def _remove_labels(self, request: pb.RemoveLabelsRequest) -> int:
+        self._engine.check_label_count(len(request.labels))
+        keys = [(key.sample_id, key.annotator) for key in request.labels]
+        return self._engine.remove_labels(request.dataset, request.request_id, keys)
 
     # -- reads -------------------------------------------------------------------------------------------
 
@@ -161,9 +171,10 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         return pb.SuggestSamplesResponse(revision=outcome.revision, suggestions=items)
 
     async def FlagErrors(self, request: pb.FlagErrorsRequest, context: Context) -> pb.FlagErrorsResponse:
-        flags, next_page = await self._run(
-            request,
-            self._engine.flag_errors,
+        return await self._run(request, self._flag_errors, request)
+
+    def _flag_errors(self, request: pb.FlagErrorsRequest) -> pb.FlagErrorsResponse:
+        flags, next_page = self._engine.flag_errors(
             request.dataset,
             request.min_revision,
             min_suspicion=request.min_suspicion if request.HasField("min_suspicion") else 0.5,
@@ -187,6 +198,7 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
             vectors=tensors.unpack(request.vectors, "vectors"),
             encoder_digest=request.encoder_digest,
             neighbours=request.neighbours if request.HasField("neighbours") else None,
+            include_beliefs=request.include_beliefs,
         )
         return pb.ClassifyResponse(
             revision=outcome.revision,
@@ -203,6 +215,7 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
             self._engine.export_beliefs,
             request.dataset,
             request.min_revision,
+            include_beliefs=request.include_beliefs,
             page_size=request.page_size if request.HasField("page_size") else _PAGE_SIZE,
             page_token=request.page_token,
         )

@@ -362,8 +362,8 @@ class CreateDatasetRequest(_message.Message):
     digit.
     """
     request_id: _builtins.str
-    """1 to 128 printable characters, chosen by the caller and unique to this
-    write; a UUID will do.
+    """1 to 128 bytes of printable characters, chosen by the caller and unique to
+    this write; a UUID will do.
     """
     dimension: _builtins.int
     """Length of every vector, 1 to Limits.max_dimension."""
@@ -504,7 +504,7 @@ class ListDatasetsResponse(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def datasets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dataset]:
-        """Every dataset, ordered by name."""
+        """Every dataset, ordered by name; `classes` is left empty, GetDataset has them."""
 
     def __init__(
         self,
@@ -1078,11 +1078,15 @@ class FlagErrorsRequest(_message.Message):
     min_revision: _builtins.int
     """Least revision to answer from; 0 asks for none in particular."""
     min_suspicion: _builtins.float
-    """Only labels at least this suspicious, 0 to 1; default 0.5."""
+    """Only labels at least this suspicious, 0 to 1; default 0.5. A label is flagged
+    only if another class than its own has the greatest held-out belief.
+    """
     evidence_count: _builtins.int
     """Most neighbours shown a flag, 0 to Limits.max_neighbours; default 5."""
     page_size: _builtins.int
-    """Flags a page, 1 to Limits.max_page_size; default 100."""
+    """Flags a page, 1 to Limits.max_page_size; default 100. A page holds fewer
+    where a message would not hold them.
+    """
     page_token: _builtins.str
     """From the previous page, with every other field as it was there."""
     def __init__(
@@ -1245,7 +1249,9 @@ class ClassifyRequest(_message.Message):
     neighbours: _builtins.int
     """Voters, 1 to Limits.max_neighbours; default the dataset's neighbours."""
     include_beliefs: _builtins.bool
-    """When true, the answer holds `beliefs`."""
+    """When true, the answer holds `beliefs`; TOO_MANY_ITEMS when one message would
+    not hold them.
+    """
     @_builtins.property
     def vectors(self) -> _tensor_pb2.Tensor:
         """float32 or float16 [1 to Limits.max_samples_per_request, dimension], as in
@@ -1332,7 +1338,9 @@ class ExportBeliefsRequest(_message.Message):
     include_beliefs: _builtins.bool
     """When true, the answer holds `beliefs`."""
     page_size: _builtins.int
-    """Samples a page, 1 to Limits.max_page_size; default 10,000."""
+    """Samples a page, 1 to Limits.max_page_size; default 10,000. A page holds
+    fewer where a message would not hold them.
+    """
     page_token: _builtins.str
     """From the previous page, with every other field as it was there."""
     def __init__(

@@ -160,7 +160,7 @@ class GraphServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """Describes every dataset, ordered by name.
+        """Describes every dataset, ordered by name, without the classes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

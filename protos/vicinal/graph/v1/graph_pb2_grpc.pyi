@@ -56,7 +56,7 @@ class GraphServiceStub:
     GetDataset: _grpc.UnaryUnaryMultiCallable[_graph_pb2.GetDatasetRequest, _graph_pb2.GetDatasetResponse]
     """Describes one dataset."""
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListDatasetsRequest, _graph_pb2.ListDatasetsResponse]
-    """Describes every dataset, ordered by name."""
+    """Describes every dataset, ordered by name, without the classes."""
     UpdateDataset: _grpc.UnaryUnaryMultiCallable[_graph_pb2.UpdateDatasetRequest, _graph_pb2.UpdateDatasetResponse]
     """Changes how labels spread, or appends classes."""
     DeleteDataset: _grpc.UnaryUnaryMultiCallable[_graph_pb2.DeleteDatasetRequest, _graph_pb2.DeleteDatasetResponse]
@@ -129,7 +129,7 @@ class GraphServiceAsyncStub(GraphServiceStub):
     GetDataset: _aio.UnaryUnaryMultiCallable[_graph_pb2.GetDatasetRequest, _graph_pb2.GetDatasetResponse]  # type: ignore[assignment]
     """Describes one dataset."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListDatasetsRequest, _graph_pb2.ListDatasetsResponse]  # type: ignore[assignment]
-    """Describes every dataset, ordered by name."""
+    """Describes every dataset, ordered by name, without the classes."""
     UpdateDataset: _aio.UnaryUnaryMultiCallable[_graph_pb2.UpdateDatasetRequest, _graph_pb2.UpdateDatasetResponse]  # type: ignore[assignment]
     """Changes how labels spread, or appends classes."""
     DeleteDataset: _aio.UnaryUnaryMultiCallable[_graph_pb2.DeleteDatasetRequest, _graph_pb2.DeleteDatasetResponse]  # type: ignore[assignment]
@@ -217,7 +217,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ListDatasetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.ListDatasetsResponse, _abc.Awaitable[_graph_pb2.ListDatasetsResponse]]:
-        """Describes every dataset, ordered by name."""
+        """Describes every dataset, ordered by name, without the classes."""
 
     @_abc_1.abstractmethod
     def UpdateDataset(
