@@ -46,7 +46,8 @@ def held_out_beliefs(
         folds: at least 2.
 
     Returns:
-        float32 (n, C), rows sum to 1; to 0 where not labelled, or where no other label reaches.
+        float32 (n, C), rows sum to 1; to 0 where not labelled, where no other label reaches, or where nobody
+        else states one of the node's classes: the others could then only contradict it.
     """
     held_out = np.zeros(seeds.shape, np.float32)
     fold_of = _folds(numbers, folds)
@@ -55,7 +56,10 @@ def held_out_beliefs(
         rows = labelled & (fold_of == fold)
         others = labelled & ~rows
         spread = beliefs(propagate(adj, np.where(others[:, np.newaxis], seeds, 0), others, steps))
-        held_out[rows] = beliefs(propagate(adj, spread, nothing, _SMOOTHING)[rows])
+        heard = beliefs(propagate(adj, spread, nothing, _SMOOTHING)[rows])
+        silent = ~seeds[others].any(axis=0)
+        heard[(seeds[rows][:, silent] > 0).any(axis=1)] = 0
+        held_out[rows] = heard
     return held_out
 
 

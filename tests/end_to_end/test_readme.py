@@ -13,13 +13,13 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """A folder `photos` with real images of two kinds in it, in the working directory."""
+    """A folder `pets` with real images of two kinds in it, in the working directory."""
     unpack(tmp_path / "sample")
     kinds = sorted((tmp_path / "sample").iterdir())
-    (tmp_path / "photos").mkdir()
+    (tmp_path / "pets").mkdir()
     for name, kind in (("cat", kinds[0]), ("dog", kinds[-1])):
-        for image in sorted(kind.iterdir())[:20]:
-            shutil.copy(image, tmp_path / "photos" / f"{name}-{image.name}")
+        for image in sorted(kind.iterdir())[:40]:
+            shutil.copy(image, tmp_path / "pets" / f"{name}-{image.name}")
     monkeypatch.chdir(tmp_path)
 
 
@@ -32,7 +32,7 @@ def test_the_python_example(photos, start_service, tmp_path, capsys):
         example = example.replace(address, service.address)
     exec(compile(example, str(README), "exec"), {})
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) >= 40
-    told = [line.split() for line in lines[:40]]
+    assert len(lines) >= 80
+    told = [line.split() for line in lines[:80]]
     right = sum(name.startswith(kind) for name, kind, _ in told)
-    assert right >= 30
+    assert right >= 60

@@ -92,6 +92,17 @@ def test_classes_that_come_in_turn_do_not_fill_folds():
     assert (held_out.argmax(axis=1) == np.arange(len(turns)) % CLASSES).mean() > 0.9
 
 
+def test_the_only_label_of_its_class_is_not_judged():
+    """The others could only contradict it."""
+    rng = np.random.default_rng(2)
+    vectors, truth = clusters(rng, 80)
+    labelled = np.zeros(80, bool)
+    labelled[[np.flatnonzero(truth == c)[0] for c in range(CLASSES)]] = True
+    numbers = np.arange(80)
+    held_out = held_out_beliefs(graph(vectors, k=20), one_hot(truth, labelled), labelled, numbers, 20)
+    assert not held_out.any()
+
+
 def test_without_evidence_there_is_no_suspicion():
     vectors = np.eye(4)[[0, 0, 1, 1]] + 1e-3
     labelled = np.array([True, False, False, False])

@@ -1166,7 +1166,8 @@ class Flag(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     suspicion: _builtins.float
     """0 to 1: one minus the belief in the label's class that remains when this
-    label, and those on exact duplicates of its sample, are left out.
+    label, and those on exact duplicates of its sample, are left out. 0 where the
+    other labels cannot judge it: none arrives, or none states its class.
     """
     suggested_class: _builtins.str
     """The class that the other labels support most."""
