@@ -100,7 +100,7 @@ class Dataset:
         name: its unique name.
         dimension: length of every vector.
         encoder_digest: the encoder whose vectors it holds; empty when none was bound.
-        classes: class names; their order is the class index everywhere.
+        classes: class names; their order is the class index everywhere. Empty in a list of datasets.
         neighbours: neighbours a sample in the graph (k of the paper's eq. 2).
         method: which graph labels spread over.
         temperature: T of eq. 2.

@@ -18,6 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit status."""
     flags = _parser().parse_args(arguments)
     try:
+        if not flags.encoder.is_file():
+            raise EncoderError(f"there is no file {flags.encoder}")
         if flags.size is not None:
             sidecar = sidecar_of(flags.encoder)
             sidecar.write_text(_sidecar_text(flags), encoding="utf-8")

@@ -73,10 +73,11 @@ class Target:
 
     def _check(self, dataset: Dataset, dimension: int, encoder_digest: str) -> None:
         if dataset.encoder_digest != encoder_digest:
-            mine, other = _encoder(dataset.encoder_digest), _encoder(encoder_digest)
             raise CliError(
-                f"the dataset {self.name!r} holds vectors of {mine}, not of {other}",
-                "vectors of two encoders cannot be compared: use that encoder, or another --dataset",
+                f"the dataset {self.name!r} holds vectors of {_encoder(dataset.encoder_digest)}, "
+                f"and these are of {_encoder(encoder_digest)}",
+                "vectors of two encoders cannot be compared: use that encoder (--encoder-digest says which "
+                "one made a file's vectors), or another --dataset",
             )
         if dataset.dimension != dimension:
             raise CliError(
@@ -99,4 +100,4 @@ def _check_classes(dataset: str, classes: Sequence[str], labels: Iterable[Label]
 
 
 def _encoder(digest: str) -> str:
-    return f"the encoder {digest[:12]}…" if digest else "no known encoder"
+    return f"the encoder {digest[:12]}…" if digest else "an encoder that nobody named"

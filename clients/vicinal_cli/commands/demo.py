@@ -64,6 +64,7 @@ def demo(
             with watch.lap("starting the services"):
                 services = held.enter_context(stack(work, ["--encoder", str(encoder)] if encoder else []))
             found = run(services, folder, watch, shlex.join(["vicinal", *sys.argv[1:]]))
+        out.mkdir(parents=True, exist_ok=True)
         report = out / "report.html"
         with replacing(report) as partial:
             partial.write_text(page(found), encoding="utf-8")

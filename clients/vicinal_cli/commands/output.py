@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from vicinal_cli.console import stdout
+from vicinal_cli.console import note, stdout
 from vicinal_cli.files.formats import Format, format_for
 from vicinal_cli.files.results import Column, Result, write_result
 
@@ -46,6 +46,8 @@ class Destination:
     def write(self, result: Result) -> None:
         """Write `result` there."""
         write_result(result, self.form, self.output, stdout)
+        if self.output is not None:
+            note(f"wrote {self.output}")
 
 
 def class_name(classes: Sequence[str], index: int) -> str | None:

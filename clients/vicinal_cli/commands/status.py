@@ -57,7 +57,8 @@ def status(
     serving = _say_encoder(embed)
     try:
         with graph_client(graph) as client:
-            datasets = client.list_datasets()
+            # The list leaves classes out, as there can be many.
+            datasets = [client.get_dataset(one.name) for one in client.list_datasets()]
     except CliError as error:
         fail(error)
         serving = False

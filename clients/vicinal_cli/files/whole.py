@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vicinal_cli.errors import CliError
+
 __all__ = ["replacing"]
 
 
@@ -15,9 +17,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a file to write beside `path`; it becomes `path` when the block ends well, else it goes.
 
     Raises:
+        CliError: the folder is not there; a mistyped one is not made.
         OSError: the place cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise CliError(f"there is no folder {path.parent}", "make it first, or correct the path")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield partial

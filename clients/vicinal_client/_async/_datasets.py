@@ -92,7 +92,7 @@ class AsyncDatasetCalls(AsyncConnection):
         return wire.dataset(response.dataset)
 
     async def list_datasets(self, *, timeout: float | None = None) -> tuple[Dataset, ...]:
-        """Return every dataset as it stands, ordered by name."""
+        """Return every dataset as it stands, ordered by name, each without its classes."""
         response = await self._call(self._stub.ListDatasets, graph_pb2.ListDatasetsRequest(), timeout)
         return tuple(wire.dataset(message) for message in response.datasets)
 
