@@ -138,8 +138,15 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Forget a dataset and its log. Appends to a log that is still open are FENCED.
 
+        What goes is the dataset whose log this store opened last under that name, and no other. When it
+        has opened none, it opens the log first, as `open` does.
+
         Raises:
             NotFound: UNKNOWN_DATASET; what a repetition of a delete that succeeded gets.
+            Aborted: FENCED, another store has opened that log since, or deleted the dataset and made
+                another of its name; nothing was deleted.
+            DataLoss: LOG_DAMAGED, as from `open`.
+            Unavailable: LOG_UNAVAILABLE; the dataset was deleted, or it was not.
         """
 
     def ping(self) -> None:

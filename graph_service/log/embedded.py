@@ -138,7 +138,8 @@ class EmbeddedServer:
             try:
                 self.ensure_running()
             except (EmbeddedServerError, OSError):
-                _logger.exception("the server in %s does not start; trying again", self._data_dir)
+                if not self._closing.is_set():
+                    _logger.exception("the server in %s does not start; trying again", self._data_dir)
 
     def _stop(self) -> None:
         self._closing.set()
@@ -193,9 +194,9 @@ class EmbeddedServer:
                 try:
                     client.ping()
                     return
-                except redis.BusyLoadingError:
-                    deadline = time.monotonic() + _PATIENCE
                 except redis.RedisError as error:
+                    if isinstance(error, redis.BusyLoadingError):
+                        deadline = time.monotonic() + _PATIENCE
                     if not self._wait(deadline):
                         process.kill()
                         process.wait()

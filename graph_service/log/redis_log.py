@@ -62,6 +62,7 @@ class RedisLog:
         self._epoch = epoch
         self._append = script(client, "append")
         self._read = script(client, "read")
+        self._delete = script(client, "delete")
 
     @property
     def name(self) -> str:
@@ -84,10 +85,7 @@ class RedisLog:
             arguments += [write.request_id, digest(event), event]
         status, *rest = self._run_append(keys, arguments)
         if status == b"FENCED":
-            message = (
-                f"another service has opened dataset {self._name!r}, or deleted it; this one writes no more"
-            )
-            raise Aborted("FENCED", message)
+            raise self._fenced()
         if status == b"MOVED":
             message = f"dataset {self._name!r} is at revision {rest[0]}, not {after}; nothing was appended"
             raise Unavailable("LOG_UNAVAILABLE", message, retry_after=RETRY_AFTER)
@@ -112,6 +110,23 @@ class RedisLog:
         """Return the newest revision; see `DatasetLog.head`."""
         with reported():
             return int(self._client.xlen(self._keys.log))
+
+    def delete(self, catalogue: str) -> bool:
+        """Take the dataset off the hash `catalogue`, and its log away; False when its name is not there.
+
+        Raises:
+            Aborted: FENCED, another writer has opened this log, or the name stands for another dataset.
+        """
+        with reported():
+            keys = [catalogue, self._keys.log, self._keys.epoch]
+            answer: Any = self._delete(keys=keys, args=[self._name, self.uid, self._epoch])
+        if answer == b"FENCED":
+            raise self._fenced()
+        return bool(answer == b"DELETED")
+
+    def _fenced(self) -> Aborted:
+        message = f"another service has opened dataset {self._name!r}, or deleted it; this one writes no more"
+        return Aborted("FENCED", message)
 
     def _run_append(self, keys: list[str], arguments: list[Any]) -> list[Any]:
         with reported():

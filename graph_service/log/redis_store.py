@@ -31,12 +31,10 @@ class RedisStore:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._create, self._open, self._delete = (
-            script(client, name) for name in ("create", "open", "delete")
-        )
+        self._create, self._open = script(client, "create"), script(client, "open")
         # Guards _held, and keeps two repeats of one create from fencing each other off.
         self._lock = RLock()
-        self._held: dict[str, RedisLog] = {}
+        self._held: dict[str, RedisLog] = {}  # by name, as opened last
 
     @classmethod
     def connect(cls, url: str, *, timeout: float = 5.0, allow_cache_only: bool = False) -> RedisStore:
@@ -78,7 +76,8 @@ class RedisStore:
             receipt = find(self._client, Keys(uid), write)
             if receipt is None:
                 raise AlreadyExists("DATASET_EXISTS", f"dataset {name!r} exists", field="name", value=name)
-            return receipt, self._held.get(uid) or self.open(name)
+            held = self._held.get(name)
+            return receipt, held if held and held.uid == uid else self.open(name)
 
     def open(self, name: str) -> RedisLog:
         """Open a dataset's log for writing; see `Store.open`."""
@@ -96,11 +95,9 @@ class RedisStore:
     def delete(self, name: str) -> None:
         """Forget a dataset; see `Store.delete`."""
         with self._lock:
-            uid = self._known_uid(name)
-            keys = Keys(uid)
-            with reported():
-                deleted = self._delete(keys=[_CATALOGUE, keys.log, keys.epoch], args=[name, uid])
-            self._held.pop(uid, None)
+            log = self._held.get(name) or self.open(name)
+            deleted = log.delete(_CATALOGUE)
+            del self._held[name]
             if not deleted:
                 raise _unknown(name)
 
@@ -126,7 +123,7 @@ class RedisStore:
 
     def _hold(self, name: str, keys: Keys, epoch: int) -> RedisLog:
         log = RedisLog(self._client, name, keys, epoch)
-        self._held[keys.uid] = log
+        self._held[name] = log
         return log
 
     def _uid(self, name: str) -> str | None:

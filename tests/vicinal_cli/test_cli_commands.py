@@ -154,7 +154,7 @@ def small(addresses, tmp_path_factory):
         ("label x -d small", "no class follows it"),
         ("label x a --remove -d small", "--remove takes the id alone"),
         ("label missing.csv -d small", "missing.csv: no such file"),
-        ("add PICTURES -d small", "holds vectors of an encoder that nobody named, and these are of the encoder"),
+        ("add PICTURES -d small", "vectors of an encoder that nobody named, and these are of the encoder"),
         ("add PICTURES/red -d new", "is new and needs at least two classes; none are known"),
         ("add PICTURES -d new --classes red,blue --labels-from-folders given", "has no class 'green'"),
         ("add missing -d new", "missing: no such file or folder"),

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import redis
 
 from graph_service.events import DatasetCreated, LabelsAdded, Propagation, Trust
 from graph_service.log import embedded
@@ -32,6 +34,14 @@ def is_alive(pid):
         return False
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+
+
+def is_loading(client):
+    try:
+        client.ping()
+    except redis.ConnectionError as error:
+        return isinstance(error, redis.BusyLoadingError)
+    return False
 
 
 def round_trip(server):
@@ -80,6 +90,24 @@ def test_a_dead_server_can_be_waited_for(tmp_path):
         server.ensure_running()
         assert server.pid != killed
         assert round_trip(server) == [Receipt(3, False)]
+
+
+def test_closing_does_not_wait_for_a_server_that_is_loading(tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(embedded.REQUIRED, "key-load-delay", "1000")  # microseconds a command
+    with EmbeddedServer(tmp_path) as server, closing(connect(server.url)) as client:
+        writes = client.pipeline(transaction=False)
+        for number in range(15_000):
+            writes.set("key", number)
+        writes.execute()
+        killed = server.pid
+        os.kill(killed, signal.SIGKILL)
+        while not is_loading(client):
+            time.sleep(0.01)
+    assert server.pid != killed
+    assert not is_alive(server.pid)
+    said = (tmp_path / "valkey.log").read_text()
+    assert said.count("Ready to accept connections") == 1
+    assert "does not start" not in caplog.text
 
 
 def test_a_server_killed_again_and_again_comes_back(store_server, store):
