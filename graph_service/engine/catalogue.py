@@ -93,9 +93,9 @@ class Catalogue:
             return self._hold(Dataset(log, self._limits))
 
     def delete(self, name: str) -> None:
-        """Delete a dataset with its log."""
-        self._refuse_unless_open()
+        """Delete a dataset with its log; one that is not held here may be another service's by now."""
         with self._lock:
+            self.get(name)
             try:
                 self._store.delete(name)
             except NotFound:
