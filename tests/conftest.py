@@ -9,12 +9,18 @@ import time
 from contextlib import ExitStack, closing
 
 import pytest
+from hypothesis import settings
 
 from graph_service.log.connection import connect
 from graph_service.log.embedded import EmbeddedServer
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import REQUIRED
 from vicinal.wire.errors import Unavailable
+
+# The same examples every time where a failure cannot be looked at on the spot; new ones everywhere else.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 class EmbeddedUnderTest:
