@@ -93,13 +93,17 @@ def suggest(
     Examples:
       vicinal suggest --dataset pets --count 20
       vicinal suggest --dataset pets --output todo.csv
+      (fill in its column label, then: vicinal label todo.csv --dataset pets)
     """
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
         classes = client.get_dataset(dataset).classes
         found = client.suggest(dataset, count, strategy=Strategy(strategy.value), seed=seed)
-    columns = (Column("id", str), Column("score", float), Column("class", str), Column("confidence", float))
-    rows = ((one.sample_id, one.score, class_name(classes, one.class_index), one.confidence) for one in found)
+    columns = [Column("id", str), Column("score", float), Column("class", str), Column("confidence", float)]
+    rows = [(one.sample_id, one.score, class_name(classes, one.class_index), one.confidence) for one in found]
+    if not destination.is_terminal:  # an empty column to fill in, for `vicinal label FILE`
+        columns.append(Column("label", str))
+        rows = [(*row, None) for row in rows]  # type: ignore[misc]
     destination.write(Result(columns, rows))
 
 

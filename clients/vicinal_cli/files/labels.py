@@ -16,7 +16,8 @@ def read_labels(path: Path, *, annotator: str, trust: Trust) -> list[Label]:
     """Return the labels that stand in a .csv or .parquet file.
 
     Args:
-        path: columns id and label, and if wanted annotator and trust ("verified" or "given").
+        path: columns id and label, and if wanted annotator and trust ("verified" or "given"). A row whose
+            label is empty is one that nobody has labelled yet.
         annotator: who says so where the file does not.
         trust: how far to believe it where the file does not say.
 
@@ -25,6 +26,8 @@ def read_labels(path: Path, *, annotator: str, trust: Trust) -> list[Label]:
     """
     labels: dict[tuple[str, str], Label] = {}
     for row in read_rows(path, required=("id", "label"), optional=("annotator", "trust")):
+        if not row.values["label"]:
+            continue
         label = _label(row, annotator, trust)
         key = (label.sample_id, label.annotator)
         if key in labels:
@@ -81,9 +84,7 @@ def _label(row: Row, annotator: str, trust: Trust) -> Label:
         believed = Trust(said.lower()) if said else trust
     except ValueError as error:
         raise CliError(f"{row.where}: the trust is {said!r}", "it must be verified or given") from error
-    return Label(
-        _required(row, "id"), _required(row, "label"), row.values["annotator"] or annotator, believed
-    )
+    return Label(_required(row, "id"), row.values["label"], row.values["annotator"] or annotator, believed)
 
 
 def _required(row: Row, column: str) -> str:

@@ -53,7 +53,7 @@ def test_parquet_says_the_same(tmp_path):
         ("id;label\na;cat\n", "the column 'id' is missing"),
         ("id,label\n", "no labels"),
         ("id,label\na,cat\nb\n", "line 3: 1 cells, but the header names 2"),
-        ("id,label\na,\n", "line 2: the label is empty"),
+        ("id,label\na,\n", "no labels in it"),
         ("id,label\n,cat\n", "line 2: the id is empty"),
         ("id,label\na,cat\na,dog\n", "line 3: 'a' is labelled twice"),
         ("id,label,trust\na,cat,sure\n", "line 2: the trust is 'sure'"),
@@ -93,3 +93,10 @@ def test_class_names(tmp_path):
         with pytest.raises(CliError, match="empty or stands twice"):
             class_names(bad)
     assert classes_of([Label("a", "dog"), Label("b", "cat"), Label("c", "dog")]) == ["cat", "dog"]
+
+
+def test_rows_not_filled_in_yet_are_passed_over(tmp_path):
+    path = tmp_path / "todo.csv"
+    path.write_text("id,score,class,confidence,label\na,1,dog,0.5,cat\nb,0.9,dog,0.4,\nc,0.8,,0,dog\n")
+    labels = read_labels(path, annotator="me", trust=Trust.VERIFIED)
+    assert [(label.sample_id, label.class_name) for label in labels] == [("a", "cat"), ("c", "dog")]
