@@ -131,12 +131,12 @@ def propagated(snapshot: Snapshot) -> Propagated:
         message = "there is no label to propagate; add one first (SuggestSamples says where)"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
     fresh = not snapshot.beliefs.made
-    beliefs = snapshot.beliefs()
-    classes, confidences = _by_sample(snapshot)
+    beliefs, nodes = snapshot.beliefs(), snapshot.view.sample_nodes
+    classes, confidences = beliefs.classes[nodes], beliefs.confidences[nodes]
     reached = int((classes >= 0).sum())
     return Propagated(
         revision=snapshot.revision,
-        labelled_count=int(snapshot.labelled().clamped[snapshot.view.sample_nodes].sum()),
+        labelled_count=int(snapshot.labelled().clamped[nodes].sum()),
         reached_count=reached,
         unreached_count=len(classes) - reached,
         seconds=beliefs.seconds if fresh else 0.0,
@@ -150,7 +150,7 @@ def suggestions(
 ) -> Suggestions:
     """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
     view, clamped = snapshot.view, snapshot.labelled().clamped
-    beliefs = snapshot.beliefs().rows
+    beliefs = snapshot.beliefs()
     closed = clamped.copy()
     if exclude:
         unwanted = set(exclude)
@@ -161,11 +161,10 @@ def suggestions(
         candidates=view.nodes[~closed[view.nodes]],
         labelled=clamped,
         adj=snapshot.adjacency,
-        beliefs=beliefs,
+        beliefs=beliefs.rows,
         rng=np.random.default_rng([seed, snapshot.revision]),
     )
-    classes, confidences = decide(beliefs[nodes])
-    columns = (view.node_samples[nodes], scores, classes, confidences)
+    columns = (view.node_samples[nodes], scores, beliefs.classes[nodes], beliefs.confidences[nodes])
     return Suggestions(
         snapshot.revision,
         [
@@ -182,7 +181,7 @@ def flag(snapshot: Snapshot, *, min_suspicion: float, evidence_count: int, start
     held_out = snapshot.held_out()
     scores = suspicion(held_out[nodes], labels.classes)
     best, _ = decide(held_out[nodes])
-    believed, _ = decide(snapshot.beliefs().rows)
+    believed = snapshot.beliefs().classes
     flagged = np.flatnonzero((scores >= min_suspicion) & (best >= 0) & (best != labels.classes))
     # Equal suspicion keeps the labels' own order, so that pages of one revision always agree.
     order = flagged[np.argsort(-scores[flagged], kind="stable")]
@@ -211,17 +210,17 @@ def classify(snapshot: Snapshot, nodes: Int32, similarities: Float32) -> Classif
 
 def export(snapshot: Snapshot, *, start: int, count: int) -> Export:
     """Return the beliefs of samples number `start` to `start + count` in order of arrival."""
-    view = snapshot.view
-    beliefs = snapshot.beliefs().rows[view.sample_nodes[start : start + count]]
-    classes, confidences = decide(beliefs)
-    ids = view.ids[start : start + count]
-    return Export(snapshot.revision, ids, classes, confidences, beliefs, len(view.ids))
-
-
-def _by_sample(snapshot: Snapshot) -> tuple[Int32, Float32]:
-    classes, confidences = decide(snapshot.beliefs().rows)
-    nodes = snapshot.view.sample_nodes
-    return classes[nodes], confidences[nodes]
+    view, beliefs = snapshot.view, snapshot.beliefs()
+    page = slice(start, start + count)
+    nodes = view.sample_nodes[page]
+    return Export(
+        snapshot.revision,
+        view.ids[page],
+        beliefs.classes[nodes],
+        beliefs.confidences[nodes],
+        beliefs.rows[nodes],
+        len(view.ids),
+    )
 
 
 def _evidence(snapshot: Snapshot, believed: Int32, node: int, label: int, count: int) -> list[Evidence]:

@@ -56,6 +56,7 @@ class Rules:
 
     def label_keys(self, keys: Sequence[tuple[str, str]]) -> None:
         """Check the (sample id, annotator) pairs of one write."""
+        self.label_count(len(keys))
         for i, (sample, annotator) in enumerate(keys):
             checks.text(sample, f"labels[{i}].sample_id", self._limits.max_id_bytes)
             checks.text(annotator, f"labels[{i}].annotator", self._limits.max_id_bytes, empty=True)

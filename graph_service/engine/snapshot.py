@@ -16,7 +16,7 @@ from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation, Trust
 from graph_service.flagging.suspicion import held_out_beliefs
 from graph_service.propagation.adjacency import Adjacency, adjacency
-from graph_service.propagation.beliefs import beliefs
+from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.propagate import propagate
 
 __all__ = ["GraphView", "Snapshot", "take"]
@@ -126,10 +126,14 @@ class Beliefs:
 
     Attributes:
         rows: float32 (slots, classes), rows sum to 1, or to 0 where unreached.
+        classes: int32 (slots,), the class of greatest belief, -1 where unreached.
+        confidences: float32 (slots,), the belief in that class.
         seconds: the time it took.
     """
 
     rows: Float32
+    classes: Int32
+    confidences: Float32
     seconds: float
 
 
@@ -181,7 +185,9 @@ class Snapshot:
         started = time.perf_counter()
         clamped = self.labelled().clamped
         scores = propagate(self.adjacency, self._seeds(), clamped, self.propagation.steps)
-        return Beliefs(beliefs(scores), time.perf_counter() - started)
+        rows = beliefs(scores)
+        classes, confidences = decide(rows)
+        return Beliefs(rows, classes, confidences, time.perf_counter() - started)
 
     def _held_out(self) -> Float32:
         labelled, numbers = self.labelled().labelled, self.view.node_samples
