@@ -56,21 +56,31 @@ class _Method:
 class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Method.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     METHOD_UNSPECIFIED: _Method.ValueType  # 0
-    """Not set; the service's default, METHOD_SYMMETRIZED."""
+    """Not set; the service's default, METHOD_POOLED."""
     METHOD_PAPER: _Method.ValueType  # 1
     """The paper's equations as printed: the directed neighbour graph."""
     METHOD_SYMMETRIZED: _Method.ValueType  # 2
     """The same equations on the symmetrised graph, max(W, Wᵀ)."""
+    METHOD_POOLED: _Method.ValueType  # 3
+    """Evidence of three kinds, pooled: label spreading on the symmetrised graph, a
+    linear classifier of the vectors that learns from it, and each given label,
+    weighed by how often such labels are wrong. docs/method.md has the equations.
+    """
 
 class Method(_Method, metaclass=_MethodEnumTypeWrapper):
     """How labels spread."""
 
 METHOD_UNSPECIFIED: Method.ValueType  # 0
-"""Not set; the service's default, METHOD_SYMMETRIZED."""
+"""Not set; the service's default, METHOD_POOLED."""
 METHOD_PAPER: Method.ValueType  # 1
 """The paper's equations as printed: the directed neighbour graph."""
 METHOD_SYMMETRIZED: Method.ValueType  # 2
 """The same equations on the symmetrised graph, max(W, Wᵀ)."""
+METHOD_POOLED: Method.ValueType  # 3
+"""Evidence of three kinds, pooled: label spreading on the symmetrised graph, a
+linear classifier of the vectors that learns from it, and each given label,
+weighed by how often such labels are wrong. docs/method.md has the equations.
+"""
 Global___Method: _TypeAlias = Method  # noqa: Y015
 
 class _Strategy:
@@ -80,7 +90,7 @@ class _Strategy:
 class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     STRATEGY_UNSPECIFIED: _Strategy.ValueType  # 0
-    """Not set; the service's default, STRATEGY_COVERAGE."""
+    """Not set; the service's default, STRATEGY_AUTO."""
     STRATEGY_RANDOM: _Strategy.ValueType  # 1
     """Uniformly at random: the control."""
     STRATEGY_MARGIN: _Strategy.ValueType  # 2
@@ -91,12 +101,20 @@ class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.Val
     """Where most random-walk mass gathers that no labelled sample covers yet. The
     picks of one call also cover different parts of the graph.
     """
+    STRATEGY_AUTO: _Strategy.ValueType  # 5
+    """Coverage while much is uncovered, then uncertainty: the service judges which
+    serves best, pick by pick, and says it as each suggestion's reason.
+    """
+    STRATEGY_AUDIT: _Strategy.ValueType  # 6
+    """The next samples of the audit (see EstimateAccuracy): in an order that is
+    random and the same for every caller.
+    """
 
 class Strategy(_Strategy, metaclass=_StrategyEnumTypeWrapper):
     """How the next samples to label are chosen."""
 
 STRATEGY_UNSPECIFIED: Strategy.ValueType  # 0
-"""Not set; the service's default, STRATEGY_COVERAGE."""
+"""Not set; the service's default, STRATEGY_AUTO."""
 STRATEGY_RANDOM: Strategy.ValueType  # 1
 """Uniformly at random: the control."""
 STRATEGY_MARGIN: Strategy.ValueType  # 2
@@ -107,7 +125,79 @@ STRATEGY_COVERAGE: Strategy.ValueType  # 4
 """Where most random-walk mass gathers that no labelled sample covers yet. The
 picks of one call also cover different parts of the graph.
 """
+STRATEGY_AUTO: Strategy.ValueType  # 5
+"""Coverage while much is uncovered, then uncertainty: the service judges which
+serves best, pick by pick, and says it as each suggestion's reason.
+"""
+STRATEGY_AUDIT: Strategy.ValueType  # 6
+"""The next samples of the audit (see EstimateAccuracy): in an order that is
+random and the same for every caller.
+"""
 Global___Strategy: _TypeAlias = Strategy  # noqa: Y015
+
+class _Reason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REASON_UNSPECIFIED: _Reason.ValueType  # 0
+    """Never sent."""
+    REASON_RANDOM: _Reason.ValueType  # 1
+    """Drawn at random, as the control."""
+    REASON_UNCERTAIN: _Reason.ValueType  # 2
+    """Its belief is divided: `class_index` against `rival_class_index`."""
+    REASON_COVERAGE: _Reason.ValueType  # 3
+    """No labelled sample stands for it and its like; `represents` says how many."""
+    REASON_AUDIT: _Reason.ValueType  # 4
+    """Next in the audit."""
+
+class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
+    """Why a sample is suggested."""
+
+REASON_UNSPECIFIED: Reason.ValueType  # 0
+"""Never sent."""
+REASON_RANDOM: Reason.ValueType  # 1
+"""Drawn at random, as the control."""
+REASON_UNCERTAIN: Reason.ValueType  # 2
+"""Its belief is divided: `class_index` against `rival_class_index`."""
+REASON_COVERAGE: Reason.ValueType  # 3
+"""No labelled sample stands for it and its like; `represents` says how many."""
+REASON_AUDIT: Reason.ValueType  # 4
+"""Next in the audit."""
+Global___Reason: _TypeAlias = Reason  # noqa: Y015
+
+class _FlagKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FlagKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FlagKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FLAG_KIND_UNSPECIFIED: _FlagKind.ValueType  # 0
+    """Not set; read as FLAG_KIND_WRONG_LABEL."""
+    FLAG_KIND_WRONG_LABEL: _FlagKind.ValueType  # 1
+    """Labels that are probably wrong."""
+    FLAG_KIND_CONTRADICTION: _FlagKind.ValueType  # 2
+    """Labels of exact or near duplicates that name different classes."""
+    FLAG_KIND_NEAR_DUPLICATE: _FlagKind.ValueType  # 3
+    """Samples that all but repeat an earlier one."""
+    FLAG_KIND_OUTLIER: _FlagKind.ValueType  # 4
+    """Samples far from all others."""
+
+class FlagKind(_FlagKind, metaclass=_FlagKindEnumTypeWrapper):
+    """What FlagErrors looks for."""
+
+FLAG_KIND_UNSPECIFIED: FlagKind.ValueType  # 0
+"""Not set; read as FLAG_KIND_WRONG_LABEL."""
+FLAG_KIND_WRONG_LABEL: FlagKind.ValueType  # 1
+"""Labels that are probably wrong."""
+FLAG_KIND_CONTRADICTION: FlagKind.ValueType  # 2
+"""Labels of exact or near duplicates that name different classes."""
+FLAG_KIND_NEAR_DUPLICATE: FlagKind.ValueType  # 3
+"""Samples that all but repeat an earlier one."""
+FLAG_KIND_OUTLIER: FlagKind.ValueType  # 4
+"""Samples far from all others."""
+Global___FlagKind: _TypeAlias = FlagKind  # noqa: Y015
 
 @_typing.final
 class PropagationSettings(_message.Message):
@@ -121,10 +211,11 @@ class PropagationSettings(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     method: Global___Method.ValueType
-    """Default METHOD_SYMMETRIZED."""
+    """Default METHOD_POOLED."""
     temperature: _builtins.float
-    """T of eq. 2: an edge weighs exp(cosine / T). 0.001 to 10, default 0.1. The
-    paper uses 0.01 and 0.02.
+    """T of eq. 2: an edge weighs exp(cosine / T). 0.001 to 10; 0, the default, lets
+    the service set it from the spread of the cosines. The paper uses 0.01 and
+    0.02.
     """
     steps: _builtins.int
     """t of eq. 3: steps of propagation. 1 to 1,000, default 20."""
@@ -955,6 +1046,7 @@ class SuggestSamplesRequest(_message.Message):
     MIN_REVISION_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     STRATEGY_FIELD_NUMBER: _builtins.int
+    AUDIT_SHARE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     EXCLUDE_SAMPLE_IDS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
@@ -967,6 +1059,10 @@ class SuggestSamplesRequest(_message.Message):
     """
     strategy: Global___Strategy.ValueType
     """How to choose."""
+    audit_share: _builtins.float
+    """Share of the suggestions, 0 to 1, that are the audit's next samples; default
+    0. At least one is when it is not 0.
+    """
     seed: _builtins.int
     """Seed of what is random in the choice. Equal seed, revision and strategy give
     equal suggestions.
@@ -984,15 +1080,21 @@ class SuggestSamplesRequest(_message.Message):
         min_revision: _builtins.int = ...,
         count: _builtins.int | None = ...,
         strategy: Global___Strategy.ValueType = ...,
+        audit_share: _builtins.float | None = ...,
         seed: _builtins.int = ...,
         exclude_sample_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_count", b"_count", "count", b"count", "dataset", b"dataset", "exclude_sample_ids", b"exclude_sample_ids", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "dataset", b"dataset", "exclude_sample_ids", b"exclude_sample_ids", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__audit_share: _TypeAlias = _typing.Literal["audit_share"]  # noqa: Y015
+    _WhichOneofArgType__audit_share: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share"]  # noqa: Y015
     _WhichOneofReturnType__count: _TypeAlias = _typing.Literal["count"]  # noqa: Y015
     _WhichOneofArgType__count: _TypeAlias = _typing.Literal["_count", b"_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__audit_share) -> _WhichOneofReturnType__audit_share | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__count) -> _WhichOneofReturnType__count | None: ...
 
 Global___SuggestSamplesRequest: _TypeAlias = SuggestSamplesRequest  # noqa: Y015
@@ -1037,6 +1139,9 @@ class Suggestion(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     CLASS_INDEX_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REPRESENTS_FIELD_NUMBER: _builtins.int
+    RIVAL_CLASS_INDEX_FIELD_NUMBER: _builtins.int
     sample_id: _builtins.str
     """The sample."""
     score: _builtins.float
@@ -1045,6 +1150,14 @@ class Suggestion(_message.Message):
     """Class index the sample is believed to have, −1 when unreached."""
     confidence: _builtins.float
     """Belief in that class, 0 to 1."""
+    reason: Global___Reason.ValueType
+    """Why it was chosen."""
+    represents: _builtins.int
+    """Samples it stands for, itself included: those nearer to it along the graph
+    than to any labelled sample or better suggestion. An estimate.
+    """
+    rival_class_index: _builtins.int
+    """Class index of the second greatest belief, −1 when there is none."""
     def __init__(
         self,
         *,
@@ -1052,10 +1165,13 @@ class Suggestion(_message.Message):
         score: _builtins.float = ...,
         class_index: _builtins.int = ...,
         confidence: _builtins.float = ...,
+        reason: Global___Reason.ValueType = ...,
+        represents: _builtins.int = ...,
+        rival_class_index: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_index", b"class_index", "confidence", b"confidence", "sample_id", b"sample_id", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_index", b"class_index", "confidence", b"confidence", "reason", b"reason", "represents", b"represents", "rival_class_index", b"rival_class_index", "sample_id", b"sample_id", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1069,7 +1185,10 @@ class FlagErrorsRequest(_message.Message):
 
     DATASET_FIELD_NUMBER: _builtins.int
     MIN_REVISION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     MIN_SUSPICION_FIELD_NUMBER: _builtins.int
+    TARGET_PRECISION_FIELD_NUMBER: _builtins.int
+    BUDGET_FIELD_NUMBER: _builtins.int
     EVIDENCE_COUNT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
@@ -1077,10 +1196,16 @@ class FlagErrorsRequest(_message.Message):
     """The dataset's name."""
     min_revision: _builtins.int
     """Least revision to answer from; 0 asks for none in particular."""
+    kind: Global___FlagKind.ValueType
+    """What to look for."""
     min_suspicion: _builtins.float
-    """Only labels at least this suspicious, 0 to 1; default 0.5. A label is flagged
-    only if another class than its own has the greatest held-out belief.
+    """Flags of at least this suspicion, 0 to 1."""
+    target_precision: _builtins.float
+    """As many flags as are expected to be right in this share, above 0 to 1. Only
+    with FLAG_KIND_WRONG_LABEL.
     """
+    budget: _builtins.int
+    """This many of the most suspicious, at least 1."""
     evidence_count: _builtins.int
     """Most neighbours shown a flag, 0 to Limits.max_neighbours; default 5."""
     page_size: _builtins.int
@@ -1094,27 +1219,30 @@ class FlagErrorsRequest(_message.Message):
         *,
         dataset: _builtins.str = ...,
         min_revision: _builtins.int = ...,
-        min_suspicion: _builtins.float | None = ...,
+        kind: Global___FlagKind.ValueType = ...,
+        min_suspicion: _builtins.float = ...,
+        target_precision: _builtins.float = ...,
+        budget: _builtins.int = ...,
         evidence_count: _builtins.int | None = ...,
         page_size: _builtins.int | None = ...,
         page_token: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_evidence_count", b"_evidence_count", "_min_suspicion", b"_min_suspicion", "_page_size", b"_page_size", "evidence_count", b"evidence_count", "min_suspicion", b"min_suspicion", "page_size", b"page_size"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_evidence_count", b"_evidence_count", "_page_size", b"_page_size", "budget", b"budget", "cut", b"cut", "evidence_count", b"evidence_count", "min_suspicion", b"min_suspicion", "page_size", b"page_size", "target_precision", b"target_precision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_evidence_count", b"_evidence_count", "_min_suspicion", b"_min_suspicion", "_page_size", b"_page_size", "dataset", b"dataset", "evidence_count", b"evidence_count", "min_revision", b"min_revision", "min_suspicion", b"min_suspicion", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_evidence_count", b"_evidence_count", "_page_size", b"_page_size", "budget", b"budget", "cut", b"cut", "dataset", b"dataset", "evidence_count", b"evidence_count", "kind", b"kind", "min_revision", b"min_revision", "min_suspicion", b"min_suspicion", "page_size", b"page_size", "page_token", b"page_token", "target_precision", b"target_precision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__evidence_count: _TypeAlias = _typing.Literal["evidence_count"]  # noqa: Y015
     _WhichOneofArgType__evidence_count: _TypeAlias = _typing.Literal["_evidence_count", b"_evidence_count"]  # noqa: Y015
-    _WhichOneofReturnType__min_suspicion: _TypeAlias = _typing.Literal["min_suspicion"]  # noqa: Y015
-    _WhichOneofArgType__min_suspicion: _TypeAlias = _typing.Literal["_min_suspicion", b"_min_suspicion"]  # noqa: Y015
     _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
     _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    _WhichOneofReturnType_cut: _TypeAlias = _typing.Literal["min_suspicion", "target_precision", "budget"]  # noqa: Y015
+    _WhichOneofArgType_cut: _TypeAlias = _typing.Literal["cut", b"cut"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__evidence_count) -> _WhichOneofReturnType__evidence_count | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_suspicion) -> _WhichOneofReturnType__min_suspicion | None: ...
-    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cut) -> _WhichOneofReturnType_cut | None: ...
 
 Global___FlagErrorsRequest: _TypeAlias = FlagErrorsRequest  # noqa: Y015
 
@@ -1156,7 +1284,7 @@ Global___FlagErrorsResponse: _TypeAlias = FlagErrorsResponse  # noqa: Y015
 
 @_typing.final
 class Flag(_message.Message):
-    """One label that looks wrong."""
+    """One label or sample that looks wrong."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1165,19 +1293,27 @@ class Flag(_message.Message):
     SUGGESTED_CLASS_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     suspicion: _builtins.float
-    """0 to 1: one minus the belief in the label's class that remains when this
-    label, and those on exact duplicates of its sample, are left out. 0 where the
-    other labels cannot judge it: none arrives, or none states its class.
+    """0 to 1. Wrong labels: the estimated probability that the label is wrong, given
+    the other labels and how often such labels are wrong; 0 where the others
+    cannot judge it. Contradictions: likewise. Near duplicates: the cosine.
+    Outliers: the share of all samples that are less far from their neighbours.
     """
     suggested_class: _builtins.str
-    """The class that the other labels support most."""
+    """The class that the evidence supports most; empty for near duplicates and
+    outliers.
+    """
     @_builtins.property
     def label(self) -> Global___Label:
-        """The suspected label."""
+        """The suspected label; for kinds that concern samples only `sample_id` is set,
+        and `class_name` where the sample has a label.
+        """
 
     @_builtins.property
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
-        """The nearest samples that speak against the label, heaviest first."""
+        """Wrong labels: the nearest samples that speak against the label, heaviest
+        first. Contradictions and near duplicates: the other samples, nearest first.
+        Outliers: the nearest samples.
+        """
 
     def __init__(
         self,
@@ -1228,6 +1364,248 @@ class Evidence(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class EstimateAccuracyRequest(_message.Message):
+    """Request of GraphService.EstimateAccuracy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to answer from; 0 asks for none in particular."""
+    target: _builtins.float
+    """The accuracy wanted, above 0 and below 1; default 0.95."""
+    level: _builtins.float
+    """Probability that the interval holds the true value, above 0 and below 1;
+    default 0.95.
+    """
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        target: _builtins.float | None = ...,
+        level: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_target", b"_target", "level", b"level", "target", b"target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "_target", b"_target", "dataset", b"dataset", "level", b"level", "min_revision", b"min_revision", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__level: _TypeAlias = _typing.Literal["level"]  # noqa: Y015
+    _WhichOneofArgType__level: _TypeAlias = _typing.Literal["_level", b"_level"]  # noqa: Y015
+    _WhichOneofReturnType__target: _TypeAlias = _typing.Literal["target"]  # noqa: Y015
+    _WhichOneofArgType__target: _TypeAlias = _typing.Literal["_target", b"_target"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__level) -> _WhichOneofReturnType__level | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__target) -> _WhichOneofReturnType__target | None: ...
+
+Global___EstimateAccuracyRequest: _TypeAlias = EstimateAccuracyRequest  # noqa: Y015
+
+@_typing.final
+class EstimateAccuracyResponse(_message.Message):
+    """Response of GraphService.EstimateAccuracy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    AUDITED_COUNT_FIELD_NUMBER: _builtins.int
+    RIGHT_COUNT_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    TARGET_REACHED_FIELD_NUMBER: _builtins.int
+    AUDITS_NEEDED_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision the estimate belongs to."""
+    audited_count: _builtins.int
+    """Audited samples: those of the audit that hold a verified label."""
+    right_count: _builtins.int
+    """Audited samples whose belief, made without their own label, is right."""
+    target_reached: _builtins.bool
+    """Whether `accuracy.lower` has reached the target: labelling may stop."""
+    audits_needed: _builtins.int
+    """Audited samples it will take until it has, if the share stays as it is; −1
+    when it would not.
+    """
+    @_builtins.property
+    def accuracy(self) -> Global___Interval:
+        """Estimated share of samples without a verified label whose belief is right.
+        Not set before the first audited sample.
+        """
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        audited_count: _builtins.int = ...,
+        right_count: _builtins.int = ...,
+        accuracy: Global___Interval | None = ...,
+        target_reached: _builtins.bool = ...,
+        audits_needed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "accuracy", b"accuracy", "audited_count", b"audited_count", "audits_needed", b"audits_needed", "revision", b"revision", "right_count", b"right_count", "target_reached", b"target_reached"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
+    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
+
+Global___EstimateAccuracyResponse: _TypeAlias = EstimateAccuracyResponse  # noqa: Y015
+
+@_typing.final
+class Interval(_message.Message):
+    """An estimate with its interval, each 0 to 1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ESTIMATE_FIELD_NUMBER: _builtins.int
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    estimate: _builtins.float
+    """The estimate."""
+    lower: _builtins.float
+    """Lower end."""
+    upper: _builtins.float
+    """Upper end."""
+    def __init__(
+        self,
+        *,
+        estimate: _builtins.float = ...,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "lower", b"lower", "upper", b"upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interval: _TypeAlias = Interval  # noqa: Y015
+
+@_typing.final
+class EstimateNoiseRequest(_message.Message):
+    """Request of GraphService.EstimateNoise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to answer from; 0 asks for none in particular."""
+    level: _builtins.float
+    """As in EstimateAccuracyRequest."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        level: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "level", b"level"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_level", b"_level", "dataset", b"dataset", "level", b"level", "min_revision", b"min_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__level: _TypeAlias = _typing.Literal["level"]  # noqa: Y015
+    _WhichOneofArgType__level: _TypeAlias = _typing.Literal["_level", b"_level"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__level) -> _WhichOneofReturnType__level | None: ...
+
+Global___EstimateNoiseRequest: _TypeAlias = EstimateNoiseRequest  # noqa: Y015
+
+@_typing.final
+class EstimateNoiseResponse(_message.Message):
+    """Response of GraphService.EstimateNoise."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    NOISE_RATE_FIELD_NUMBER: _builtins.int
+    TRANSITION_FIELD_NUMBER: _builtins.int
+    TRANSITION_LOWER_FIELD_NUMBER: _builtins.int
+    TRANSITION_UPPER_FIELD_NUMBER: _builtins.int
+    ANNOTATORS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision the estimates belong to."""
+    @_builtins.property
+    def noise_rate(self) -> Global___Interval:
+        """Estimated share of labels that are wrong."""
+
+    @_builtins.property
+    def transition(self) -> _tensor_pb2.Tensor:
+        """float32 [classes, classes]: the probability that a label states column's
+        class when row's is true. Rows sum to 1, or to 0 where no sample is believed
+        to have the class.
+        """
+
+    @_builtins.property
+    def transition_lower(self) -> _tensor_pb2.Tensor:
+        """float32 [classes, classes]: lower and upper end of each entry's interval."""
+
+    @_builtins.property
+    def transition_upper(self) -> _tensor_pb2.Tensor:
+        """See transition_lower."""
+
+    @_builtins.property
+    def annotators(self) -> _containers.RepeatedCompositeFieldContainer[Global___AnnotatorNoise]:
+        """One for each annotator, those with most labels first."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        noise_rate: Global___Interval | None = ...,
+        transition: _tensor_pb2.Tensor | None = ...,
+        transition_lower: _tensor_pb2.Tensor | None = ...,
+        transition_upper: _tensor_pb2.Tensor | None = ...,
+        annotators: _abc.Iterable[Global___AnnotatorNoise] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["noise_rate", b"noise_rate", "transition", b"transition", "transition_lower", b"transition_lower", "transition_upper", b"transition_upper"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotators", b"annotators", "noise_rate", b"noise_rate", "revision", b"revision", "transition", b"transition", "transition_lower", b"transition_lower", "transition_upper", b"transition_upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateNoiseResponse: _TypeAlias = EstimateNoiseResponse  # noqa: Y015
+
+@_typing.final
+class AnnotatorNoise(_message.Message):
+    """How often an annotator is wrong."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    LABEL_COUNT_FIELD_NUMBER: _builtins.int
+    NOISE_RATE_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """The annotator; may be empty."""
+    label_count: _builtins.int
+    """Labels of the annotator."""
+    @_builtins.property
+    def noise_rate(self) -> Global___Interval:
+        """Estimated share of them that is wrong."""
+
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        label_count: _builtins.int = ...,
+        noise_rate: Global___Interval | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["noise_rate", b"noise_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "label_count", b"label_count", "noise_rate", b"noise_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnnotatorNoise: _TypeAlias = AnnotatorNoise  # noqa: Y015
 
 @_typing.final
 class ClassifyRequest(_message.Message):

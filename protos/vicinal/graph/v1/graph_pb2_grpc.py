@@ -112,6 +112,16 @@ class GraphServiceStub(object):
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsRequest.SerializeToString,
                 response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsResponse.FromString,
                 _registered_method=True)
+        self.EstimateAccuracy = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/EstimateAccuracy',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyResponse.FromString,
+                _registered_method=True)
+        self.EstimateNoise = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/EstimateNoise',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseResponse.FromString,
+                _registered_method=True)
         self.Classify = channel.unary_unary(
                 '/vicinal.graph.v1.GraphService/Classify',
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ClassifyRequest.SerializeToString,
@@ -231,8 +241,26 @@ class GraphServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FlagErrors(self, request, context):
-        """Says which labels look wrong, the most suspicious first. Errors:
-        REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """Says which labels look wrong, the most suspicious first; or which samples are
+        odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
+        BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateAccuracy(self, request, context):
+        """Estimates how many beliefs are right, from the labels of an audit: samples
+        drawn uniformly at random, whatever else is suggested. Errors:
+        REVISION_AHEAD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateNoise(self, request, context):
+        """Estimates how many labels are wrong: overall, by class and by annotator.
+        Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -317,6 +345,16 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     servicer.FlagErrors,
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsRequest.FromString,
                     response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsResponse.SerializeToString,
+            ),
+            'EstimateAccuracy': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateAccuracy,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyResponse.SerializeToString,
+            ),
+            'EstimateNoise': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateNoise,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseResponse.SerializeToString,
             ),
             'Classify': grpc.unary_unary_rpc_method_handler(
                     servicer.Classify,
@@ -671,6 +709,60 @@ class GraphService(object):
             '/vicinal.graph.v1.GraphService/FlagErrors',
             vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsRequest.SerializeToString,
             vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateAccuracy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/EstimateAccuracy',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateAccuracyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateNoise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/EstimateNoise',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.EstimateNoiseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -88,8 +88,18 @@ class GraphServiceStub:
     REVISION_AHEAD.
     """
     FlagErrors: _grpc.UnaryUnaryMultiCallable[_graph_pb2.FlagErrorsRequest, _graph_pb2.FlagErrorsResponse]
-    """Says which labels look wrong, the most suspicious first. Errors:
-    REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """Says which labels look wrong, the most suspicious first; or which samples are
+    odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
+    BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """
+    EstimateAccuracy: _grpc.UnaryUnaryMultiCallable[_graph_pb2.EstimateAccuracyRequest, _graph_pb2.EstimateAccuracyResponse]
+    """Estimates how many beliefs are right, from the labels of an audit: samples
+    drawn uniformly at random, whatever else is suggested. Errors:
+    REVISION_AHEAD.
+    """
+    EstimateNoise: _grpc.UnaryUnaryMultiCallable[_graph_pb2.EstimateNoiseRequest, _graph_pb2.EstimateNoiseResponse]
+    """Estimates how many labels are wrong: overall, by class and by annotator.
+    Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     Classify: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ClassifyRequest, _graph_pb2.ClassifyResponse]
     """Classifies vectors that are not in the graph, by a weighted vote of their
@@ -161,8 +171,18 @@ class GraphServiceAsyncStub(GraphServiceStub):
     REVISION_AHEAD.
     """
     FlagErrors: _aio.UnaryUnaryMultiCallable[_graph_pb2.FlagErrorsRequest, _graph_pb2.FlagErrorsResponse]  # type: ignore[assignment]
-    """Says which labels look wrong, the most suspicious first. Errors:
-    REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """Says which labels look wrong, the most suspicious first; or which samples are
+    odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
+    BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """
+    EstimateAccuracy: _aio.UnaryUnaryMultiCallable[_graph_pb2.EstimateAccuracyRequest, _graph_pb2.EstimateAccuracyResponse]  # type: ignore[assignment]
+    """Estimates how many beliefs are right, from the labels of an audit: samples
+    drawn uniformly at random, whatever else is suggested. Errors:
+    REVISION_AHEAD.
+    """
+    EstimateNoise: _aio.UnaryUnaryMultiCallable[_graph_pb2.EstimateNoiseRequest, _graph_pb2.EstimateNoiseResponse]  # type: ignore[assignment]
+    """Estimates how many labels are wrong: overall, by class and by annotator.
+    Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     Classify: _aio.UnaryUnaryMultiCallable[_graph_pb2.ClassifyRequest, _graph_pb2.ClassifyResponse]  # type: ignore[assignment]
     """Classifies vectors that are not in the graph, by a weighted vote of their
@@ -303,8 +323,30 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.FlagErrorsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.FlagErrorsResponse, _abc.Awaitable[_graph_pb2.FlagErrorsResponse]]:
-        """Says which labels look wrong, the most suspicious first. Errors:
-        REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """Says which labels look wrong, the most suspicious first; or which samples are
+        odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
+        BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def EstimateAccuracy(
+        self,
+        request: _graph_pb2.EstimateAccuracyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.EstimateAccuracyResponse, _abc.Awaitable[_graph_pb2.EstimateAccuracyResponse]]:
+        """Estimates how many beliefs are right, from the labels of an audit: samples
+        drawn uniformly at random, whatever else is suggested. Errors:
+        REVISION_AHEAD.
+        """
+
+    @_abc_1.abstractmethod
+    def EstimateNoise(
+        self,
+        request: _graph_pb2.EstimateNoiseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.EstimateNoiseResponse, _abc.Awaitable[_graph_pb2.EstimateNoiseResponse]]:
+        """Estimates how many labels are wrong: overall, by class and by annotator.
+        Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
         """
 
     @_abc_1.abstractmethod
