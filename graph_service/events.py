@@ -32,24 +32,29 @@ class Trust(IntEnum):
 
 
 class Method(IntEnum):
-    """Which graph labels spread over."""
+    """How labels become beliefs."""
 
     PAPER = 1
     """The directed neighbour graph, as printed."""
     SYMMETRIZED = 2
-    """max(W, Wᵀ)."""
+    """The same equations on max(W, Wᵀ)."""
+    POOLED = 3
+    """Label spreading on max(W, Wᵀ), a linear classifier and the labels' own reliability, pooled."""
 
 
 @dataclass(frozen=True)
 class Propagation:
     """How labels spread (the paper's equations 2 and 3).
 
-    Defaults: the symmetrised graph and a soft temperature beat the printed form and T = 0.01 on
-    general-purpose features; the paper's own values stay available.
+    Attributes:
+        method: docs/results.md compares them.
+        temperature: T of eq. 2; 0 leaves it to the method: the paper's 0.01 for PAPER, else what fits the
+            spread of the cosines.
+        steps: t of eq. 3; POOLED has its own.
     """
 
-    method: Method = Method.SYMMETRIZED
-    temperature: float = 0.1
+    method: Method = Method.POOLED
+    temperature: float = 0.0
     steps: int = 20
 
 

@@ -19,7 +19,16 @@ HOMES = {
     "graph_service": ROOT,
 }
 
-NUMERIC = ["index", "neighbours", "propagation", "suggestion", "flagging", "classification"]
+NUMERIC = [
+    "index",
+    "neighbours",
+    "propagation",
+    "linear",
+    "pooling",
+    "suggestion",
+    "flagging",
+    "classification",
+]
 NUMERIC = [f"graph_service.{room}" for room in NUMERIC]
 
 # Room -> the project's own modules that it may import. The longest name that fits a module decides.

@@ -41,12 +41,14 @@ class Trust(Enum):
 
 
 class Method(Enum):
-    """Which graph labels spread over."""
+    """How labels become beliefs."""
 
     PAPER = "paper"
     """The paper's equations as printed: the directed neighbour graph."""
     SYMMETRIZED = "symmetrized"
-    """The same equations on max(W, Wᵀ): the service's default."""
+    """The same equations on max(W, Wᵀ)."""
+    POOLED = "pooled"
+    """Label spreading, a linear classifier and the labels' own reliability, pooled: the default."""
 
 
 class Strategy(Enum):

@@ -223,7 +223,9 @@ class Engine:
             most = self._fitting(most, 4 * dataset.class_count)
         checks.item_count(rows, "vectors", most)
         kept = to_keep(vectors, "vectors", rows, dataset.created.dimension)
-        return reads.classify(*dataset.search(unit(kept), k, min_revision))
+        queries = unit(kept)
+        snapshot, nodes, similarities = dataset.search(queries, k, min_revision)
+        return reads.classify(snapshot, queries, nodes, similarities)
 
     def export_beliefs(
         self, name: str, min_revision: int, *, include_beliefs: bool, page_size: int, page_token: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.classification.pooled import pooled_vote
 from graph_service.classification.vote import vote
 from graph_service.engine.snapshot import Snapshot
 from graph_service.events import Trust
@@ -200,10 +201,18 @@ def flag(snapshot: Snapshot, *, min_suspicion: float, evidence_count: int, start
     return Flags(snapshot.revision, items, len(order))
 
 
-def classify(snapshot: Snapshot, nodes: Int32, similarities: Float32) -> Classification:
-    """Let each vector's nearest nodes (m, k) vote with eq. 2's weights and their beliefs."""
-    temperature = snapshot.propagation.temperature
-    beliefs = vote(nodes, similarities, snapshot.beliefs().rows, temperature)
+def classify(snapshot: Snapshot, vectors: Float32, nodes: Int32, similarities: Float32) -> Classification:
+    """Judge vectors (m, dimension) by their nearest nodes (m, k), as the method judges those inside."""
+    temperature = snapshot.view.temperature(snapshot.propagation)
+    known = snapshot.beliefs()
+    if known.pooled:
+        features = snapshot.view.basis().project(vectors)
+        pooled = known.pooled
+        found = pooled_vote(features, pooled.classifier, nodes, similarities, pooled.beliefs, temperature)
+        beliefs: Float32 = np.zeros((len(vectors), len(snapshot.classes)), np.float32)
+        beliefs[:, pooled.seen] = found
+    else:
+        beliefs = vote(nodes, similarities, known.rows, temperature)
     classes, confidences = decide(beliefs)
     return Classification(snapshot.revision, classes, confidences, beliefs)
 

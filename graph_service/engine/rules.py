@@ -38,7 +38,7 @@ class Rules:
 
     def propagation(self, temperature: float | None, steps: int | None) -> None:
         """Check propagation settings; None is one that is not given."""
-        if temperature is not None:
+        if temperature:  # 0 leaves it to the method
             checks.in_range(temperature, "propagation.temperature", 0.001, 10)
         if steps is not None:
             checks.in_range(steps, "propagation.steps", 1, 1000)

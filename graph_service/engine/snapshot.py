@@ -2,109 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.engine.labels import LabelColumns
 from graph_service.engine.tables import Tables
-from graph_service.events import Method, Propagation, Trust
+from graph_service.engine.view import GraphView, Once
+from graph_service.events import Method, Trust
 from graph_service.flagging.suspicion import held_out_beliefs
-from graph_service.propagation.adjacency import Adjacency, adjacency
+from graph_service.pooling.infer import Pooled, infer
+from graph_service.pooling.statements import Statements
+from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.propagate import propagate
 
-__all__ = ["GraphView", "Snapshot", "take"]
+__all__ = ["Beliefs", "Snapshot", "take"]
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
-T = TypeVar("T")
-
-
-class Once(Generic[T]):
-    """A value made on first need by whichever thread comes first; the others wait for it."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make: Callable[[], T] | None = make
-        self._lock = threading.Lock()
-
-    @property
-    def made(self) -> bool:
-        """Whether the value is at hand."""
-        return self._make is None
-
-    def __call__(self) -> T:
-        """Return the value."""
-        with self._lock:
-            if self._make is not None:
-                self._value = self._make()
-                self._make = None  # let go of what it was made from
-        return self._value
-
-
-class GraphView:
-    """The samples and the neighbour graph at one revision, shared by the snapshots between sample writes.
-
-    Attributes:
-        ids: the samples in order of arrival; an index into it names a sample of this view.
-        sample_nodes: int32 (samples,), the node of each sample.
-        node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
-        nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
-        neighbours: int32 (slots, k), padded with -1.
-        similarities: float32 (slots, k), cosines, padded with -inf.
-    """
-
-    def __init__(self, tables: Tables) -> None:
-        rows = np.fromiter(tables.row_of.values(), np.int64, len(tables.row_of))
-        rows.sort()
-        ids = tables.ids
-        self.version = tables.sample_version
-        self.ids: list[str] = [sample for sample in ids if sample is not None]
-        self.index_of_row = np.full(len(ids), -1, np.int64)
-        self.index_of_row[rows] = np.arange(len(rows))
-        self.sample_nodes = tables.nodes.node_of_row[rows]
-        graph = tables.nodes.graph
-        self.neighbours: Int32 = graph.neighbours.copy()
-        self.similarities: Float32 = graph.similarities.copy()
-        self.node_samples = np.full(len(self.neighbours), -1, np.int32)
-        # Written from the last to the first, so that the earliest sample of a node stays.
-        self.node_samples[self.sample_nodes[::-1]] = np.arange(len(rows), dtype=np.int32)[::-1]
-        self.nodes: Int32 = np.flatnonzero(self.node_samples >= 0).astype(np.int32)
-        self.nodes = self.nodes[np.argsort(self.node_samples[self.nodes])]
-        self._adjacency: dict[tuple[Method, float], Once[Adjacency]] = {}
-        self._lock = threading.Lock()
-
-    def similarity(self, node: int, other: int) -> float:
-        """Return the cosine of two nodes, one of which has the other in its list."""
-        for holder, held in ((node, other), (other, node)):
-            found = np.flatnonzero(self.neighbours[holder] == held)
-            if found.size:
-                return float(self.similarities[holder, found[0]])
-        raise KeyError(f"{node} and {other} are not neighbours")
-
-    def adjacency(self, settings: Propagation) -> Adjacency:
-        """Return the adjacency for these settings; O(slots × k) once for each method and temperature."""
-        key = settings.method, settings.temperature
-        with self._lock:
-            if key not in self._adjacency:
-                self._adjacency = {
-                    key: Once(
-                        lambda: adjacency(
-                            self.neighbours,
-                            self.similarities,
-                            method=settings.method,
-                            temperature=settings.temperature,
-                        )
-                    )
-                }
-            once = self._adjacency[key]
-        return once()
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +48,14 @@ class Beliefs:
         classes: int32 (slots,), the class of greatest belief, -1 where unreached.
         confidences: float32 (slots,), the belief in that class.
         seconds: the time it took.
+        pooled: what POOLED found; None under the other methods, and without a label.
     """
 
     rows: Float32
     classes: Int32
     confidences: Float32
     seconds: float
+    pooled: Pooled | None
 
 
 class Snapshot:
@@ -181,13 +102,25 @@ class Snapshot:
         scores[marks.labelled] /= scores[marks.labelled].sum(axis=1, keepdims=True)
         return scores
 
+    def statements(self) -> Statements:
+        """Return the labels by node."""
+        trusts = self.labels.trusts
+        return Statements(self.label_nodes(), self.labels.classes, trusts == Trust.VERIFIED)
+
     def _beliefs(self) -> Beliefs:
         started = time.perf_counter()
-        clamped = self.labelled().clamped
-        scores = propagate(self.adjacency, self._seeds(), clamped, self.propagation.steps)
-        rows = beliefs(scores)
+        pooled = self._pooled() if self.propagation.method is Method.POOLED and len(self.labels) else None
+        if pooled:
+            rows: Float32 = np.zeros((len(self.view.node_samples), len(self.classes)), np.float32)
+            rows[:, pooled.seen] = pooled.beliefs
+        else:
+            clamped = self.labelled().clamped
+            rows = beliefs(propagate(self.adjacency, self._seeds(), clamped, self.propagation.steps))
         classes, confidences = decide(rows)
-        return Beliefs(rows, classes, confidences, time.perf_counter() - started)
+        return Beliefs(rows, classes, confidences, time.perf_counter() - started, pooled)
+
+    def _pooled(self) -> Pooled:
+        return infer(self.adjacency, self.view.features(), self.view.sample(), self.statements())
 
     def _held_out(self) -> Float32:
         labelled, numbers = self.labelled().labelled, self.view.node_samples

@@ -34,6 +34,8 @@ class VectorTable:
     """Unit vectors over slots, in one growable float32 matrix.
 
     Slots never put hold zeros; a slot whose node is gone keeps its last vector until it is used again.
+    The table is copied when a frozen slot is put again, which only the use of free slots and new vectors
+    for old samples do.
 
     Attributes:
         dimension: length of a vector.
@@ -42,6 +44,7 @@ class VectorTable:
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self._rows: Float32Array = np.zeros((0, dimension), dtype=np.float32)
+        self._frozen = 0
 
     def __len__(self) -> int:
         """Number of slots there is room for."""
@@ -51,6 +54,13 @@ class VectorTable:
         """Vectors (len(slots), dimension): a view for a slice, a copy for an array of slots."""
         return self._rows[slots]
 
+    def freeze(self, slots: int) -> Float32Array:
+        """The first vectors as they are now, float32 (slots, dimension); no later `put` changes them."""
+        self._frozen = max(self._frozen, slots)
+        rows = self._rows[:slots]
+        rows.flags.writeable = False
+        return rows
+
     def put(self, slots: Int32Array, vectors: Float32Array) -> None:
         """Writes one unit vector a slot, growing the table as needed.
 
@@ -58,5 +68,7 @@ class VectorTable:
             slots: int32 (m,), distinct, at least 0.
             vectors: float32 (m, dimension), rows of unit length.
         """
+        if slots.min(initial=self._frozen) < self._frozen:
+            self._rows, self._frozen = self._rows.copy(), 0
         self._rows = grown(self._rows, int(slots.max(initial=-1)) + 1, 0)
         self._rows[slots] = vectors

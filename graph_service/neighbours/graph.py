@@ -91,6 +91,10 @@ class NeighbourGraph:
         """The vectors of slots, float32 (m, dimension), a copy."""
         return self._vectors[slots]
 
+    def freeze_vectors(self) -> Float32Array:
+        """The vectors by slot, float32 (capacity, dimension), as they are now and will stay in this view."""
+        return self._vectors.freeze(self._capacity)
+
     def search(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array]:
         """The k nodes nearest to vectors outside the graph; see `Index.search`."""
         return self._index.search(queries, k)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from graph_service.events import Method
 from graph_service.propagation.edges import directed, normalise, symmetrised
 
-__all__ = ["Adjacency", "adjacency"]
+__all__ = ["Adjacency", "adjacency", "typical_temperature"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +52,33 @@ def adjacency(
     Args:
         neighbours: int32 (n, k), rows padded with -1; no row holds itself or one neighbour twice.
         similarities: float32 (n, k), the cosines; ignored where there is no neighbour.
-        method: `PAPER` takes W as printed, W_ij = exp(s_ij / T) for j in the list of i. `SYMMETRIZED`
-            takes max(W, Wᵀ).
+        method: `PAPER` takes W as printed, W_ij = exp(s_ij / T) for j in the list of i; the others take
+            max(W, Wᵀ).
         temperature: T, greater than 0.
     """
     neighbours = np.require(neighbours, np.int32, ["C", "W"])
     similarities = np.require(similarities, np.float32, ["C", "W"])
-    rows = symmetrised if method is Method.SYMMETRIZED else directed
+    rows = directed if method is Method.PAPER else symmetrised
     indptr, indices, cosines = rows(neighbours, similarities)
     weights, log_degrees = normalise(indptr, cosines, float(temperature))
     return Adjacency(indptr, indices, weights, log_degrees)
+
+
+def typical_temperature(similarities: npt.NDArray[np.float32]) -> float:
+    """Return the T at which the nearest neighbour typically weighs e^0.5 times the farthest in the list.
+
+    That is twice the median difference of the two cosines. Encoders spread their cosines very differently,
+    so that no constant suits all; within a factor of three of this value accuracy hardly moves.
+
+    Args:
+        similarities: float32 (n, k), the cosines by falling value, padded with -inf.
+
+    Returns:
+        T, 0.001 to 10; 0.1 where no node has two neighbours.
+    """
+    counts = np.isfinite(similarities).sum(axis=1)
+    rows = np.flatnonzero(counts >= 2)
+    if not len(rows):
+        return 0.1
+    gaps = similarities[rows, 0] - similarities[rows, counts[rows] - 1]
+    return float(np.clip(2 * np.median(gaps), 0.001, 10))

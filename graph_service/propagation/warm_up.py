@@ -6,7 +6,10 @@ import numpy as np
 
 from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.kernel import average
+from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.propagate import propagate
+from graph_service.propagation.spreading import spread
 from graph_service.propagation.walk import survivors
 
 __all__ = ["warm_up"]
@@ -21,4 +24,7 @@ def warm_up() -> None:
         for temperature in (1.0, 0.001):  # float32 suffices; exponents are needed
             adj = adjacency(neighbours, cosines, method=method, temperature=temperature)
             propagate(adj, np.eye(3), clamped, steps=1)
+    spread(adj, np.ones((1, 2), np.float32), np.array([0]))
+    rows = lane_rows(3, 2)
+    average(adj.indptr, adj.indices, adj.weights, rows, rows.copy())
     survivors(np.arange(4, dtype=np.int32), np.array([1, 0, 0], np.int32), clamped, 1)

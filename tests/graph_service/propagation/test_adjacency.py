@@ -44,7 +44,7 @@ def test_is_the_normalised_weight_matrix(seed, n, k, method, temperature):
     weights = np.zeros((n, n))
     for i, j in zip(*np.nonzero(neighbours >= 0), strict=True):
         weights[i, neighbours[i, j]] = np.exp(float(similarities[i, j]) / temperature)
-    if method is Method.SYMMETRIZED:
+    if method is not Method.PAPER:
         weights = np.maximum(weights, weights.T)
     degrees = weights.sum(axis=1)
     adj = adjacency(neighbours, similarities, method=method, temperature=temperature)

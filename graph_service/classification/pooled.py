@@ -1,0 +1,46 @@
+"""The class of a vector outside the graph, pooled as those inside are."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.linear.classifier import log_posterior
+from graph_service.pooling.pool import CLASSIFIER_SHARE, FLOOR, NEIGHBOUR_SHARE, softmax
+
+__all__ = ["pooled_vote"]
+
+Float32 = npt.NDArray[np.float32]
+
+
+def pooled_vote(
+    features: Float32,
+    classifier: Float32,
+    neighbours: npt.NDArray[np.int32],
+    similarities: Float32,
+    beliefs: Float32,
+    temperature: float,
+) -> Float32:
+    """Return what one more step of the pool makes each vector believe, float32 (m, c), rows sum to 1.
+
+    O(m (p + k) c) time, O(m c) memory.
+
+    Args:
+        features: float32 (m, p), the vectors' features.
+        classifier: float32 (p + 1, c).
+        neighbours: int32 (m, k), nodes; padded with -1.
+        similarities: float32 (m, k), the cosines; ignored where there is no neighbour.
+        beliefs: float32 (n, c), the pooled beliefs.
+        temperature: T of eq. 2, greater than 0.
+    """
+    voting = neighbours >= 0
+    logits = np.where(voting, similarities / np.float64(temperature), -np.inf)
+    top = logits.max(axis=1, initial=-np.inf, keepdims=True)
+    weights = np.exp(logits - np.where(np.isfinite(top), top, 0))
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    means = np.zeros((len(neighbours), beliefs.shape[1]), np.float32)
+    for column in range(neighbours.shape[1]):
+        rows = np.flatnonzero(voting[:, column])
+        share = weights[rows, column, np.newaxis].astype(np.float32)
+        means[rows] += share * np.log(beliefs[neighbours[rows, column]] + FLOOR)
+    return softmax(CLASSIFIER_SHARE * log_posterior(features, classifier) + NEIGHBOUR_SHARE * means)

@@ -1,0 +1,128 @@
+"""The samples and the neighbour graph at one revision, and what is computed from them on first need."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.engine.tables import Tables
+from graph_service.events import Method, Propagation
+from graph_service.linear.basis import Basis, fit_basis
+from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
+
+__all__ = ["GraphView", "Once"]
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+T = TypeVar("T")
+
+_PAPER_TEMPERATURE = 0.01
+_SAMPLE = 4096
+"""Nodes that stand for all: the features are fitted to them, and the classifier learns from their beliefs."""
+
+
+class Once(Generic[T]):
+    """A value made on first need by whichever thread comes first; the others wait for it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+        self._lock = threading.Lock()
+
+    @property
+    def made(self) -> bool:
+        """Whether the value is at hand."""
+        return self._make is None
+
+    def __call__(self) -> T:
+        """Return the value."""
+        with self._lock:
+            if self._make is not None:
+                self._value = self._make()
+                self._make = None  # let go of what it was made from
+        return self._value
+
+
+class GraphView:
+    """The samples and the neighbour graph at one revision, shared by the snapshots between sample writes.
+
+    Attributes:
+        ids: the samples in order of arrival; an index into it names a sample of this view.
+        sample_nodes: int32 (samples,), the node of each sample.
+        node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
+        nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
+        sample: int32 (≤ 4096,), nodes that stand for all, drawn at random but the same after a restart.
+        basis: the linear map from vectors to features.
+        features: float32 (slots, p), the principal components of the vectors; what is in a slot without a
+            node means nothing.
+        neighbours: int32 (slots, k), padded with -1.
+        similarities: float32 (slots, k), cosines, padded with -inf.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        rows = np.fromiter(tables.row_of.values(), np.int64, len(tables.row_of))
+        rows.sort()
+        ids = tables.ids
+        self.version = tables.sample_version
+        self.ids: list[str] = [sample for sample in ids if sample is not None]
+        self.index_of_row = np.full(len(ids), -1, np.int64)
+        self.index_of_row[rows] = np.arange(len(rows))
+        self.sample_nodes = tables.nodes.node_of_row[rows]
+        graph = tables.nodes.graph
+        self.neighbours: Int32 = graph.neighbours.copy()
+        self.similarities: Float32 = graph.similarities.copy()
+        self.node_samples = np.full(len(self.neighbours), -1, np.int32)
+        # Written from the last to the first, so that the earliest sample of a node stays.
+        self.node_samples[self.sample_nodes[::-1]] = np.arange(len(rows), dtype=np.int32)[::-1]
+        self.nodes: Int32 = np.flatnonzero(self.node_samples >= 0).astype(np.int32)
+        self.nodes = self.nodes[np.argsort(self.node_samples[self.nodes])]
+        self._vectors = graph.freeze_vectors()
+        self._adjacency: dict[tuple[Method, float], Once[Adjacency]] = {}
+        self._lock = threading.Lock()
+        self.sample = Once(self._sample)
+        self.basis = Once(self._basis)
+        self.features = Once(lambda: self.basis().project(self._vectors))
+        self._typical_temperature = Once(lambda: typical_temperature(self.similarities[self.nodes]))
+
+    def similarity(self, node: int, other: int) -> float:
+        """Return the cosine of two nodes, one of which has the other in its list."""
+        for holder, held in ((node, other), (other, node)):
+            found = np.flatnonzero(self.neighbours[holder] == held)
+            if found.size:
+                return float(self.similarities[holder, found[0]])
+        raise KeyError(f"{node} and {other} are not neighbours")
+
+    def temperature(self, settings: Propagation) -> float:
+        """Return the T of eq. 2 that these settings mean."""
+        if settings.temperature:
+            return settings.temperature
+        return _PAPER_TEMPERATURE if settings.method is Method.PAPER else self._typical_temperature()
+
+    def adjacency(self, settings: Propagation) -> Adjacency:
+        """Return the adjacency for these settings; O(slots × k) once for each method and temperature."""
+        key = method, temperature = settings.method, self.temperature(settings)
+        with self._lock:
+            if key not in self._adjacency:
+                self._adjacency = {
+                    key: Once(
+                        lambda: adjacency(
+                            self.neighbours,
+                            self.similarities,
+                            method=method,
+                            temperature=temperature,
+                        )
+                    )
+                }
+            once = self._adjacency[key]
+        return once()
+
+    def _sample(self) -> Int32:
+        if len(self.nodes) <= _SAMPLE:
+            return self.nodes
+        return np.random.default_rng(0).choice(self.nodes, _SAMPLE, replace=False)
+
+    def _basis(self) -> Basis:
+        return fit_basis(self._vectors[self.sample()])

@@ -1,0 +1,79 @@
+"""What labels say of nodes, in the form that inference takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Statements"]
+
+Float32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Statements:
+    """The labels of the nodes, one row a label; several annotators may label one node.
+
+    Only classes that some label states are reckoned with: a *column* is the place of a class among them.
+
+    Attributes:
+        nodes: int (m,), the node of each label.
+        classes: int (m,), the class it states.
+        verified: bool (m,), whether it is verified (else given).
+    """
+
+    nodes: npt.NDArray[np.integer]
+    classes: npt.NDArray[np.integer]
+    verified: Bools
+
+    def __len__(self) -> int:
+        """Number of labels."""
+        return len(self.nodes)
+
+    @cached_property
+    def seen(self) -> Ints:
+        """The classes stated, int64 (c,), rising."""
+        seen: Ints = np.unique(self.classes).astype(np.int64)
+        return seen
+
+    @cached_property
+    def columns(self) -> Ints:
+        """The column of each label, int64 (m,)."""
+        return np.searchsorted(self.seen, self.classes)
+
+    @cached_property
+    def labelled(self) -> Ints:
+        """The nodes with a label, int64 (l,), rising."""
+        labelled: Ints = np.unique(self.nodes).astype(np.int64)
+        return labelled
+
+    @cached_property
+    def places(self) -> Ints:
+        """The place of each label's node in `labelled`, int64 (m,)."""
+        return np.searchsorted(self.labelled, self.nodes)
+
+    @cached_property
+    def clamped(self) -> Bools:
+        """Which of `labelled` hold a verified label, bool (l,)."""
+        clamped = np.zeros(len(self.labelled), np.bool_)
+        clamped[self.places[self.verified]] = True
+        return clamped
+
+    @cached_property
+    def counting(self) -> Bools:
+        """Which labels count, bool (m,): verified ones, and given ones that no verified one overrules."""
+        counting: Bools = self.verified | ~self.clamped[self.places]
+        return counting
+
+    @cached_property
+    def seeds(self) -> Float32:
+        """What the labels that count say of each of `labelled`: float32 (l, c), rows sum to 1."""
+        rows = np.zeros((len(self.labelled), len(self.seen)), np.float32)
+        np.add.at(rows, (self.places[self.counting], self.columns[self.counting]), 1)
+        rows /= rows.sum(axis=1, keepdims=True)
+        return rows

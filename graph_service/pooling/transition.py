@@ -1,0 +1,32 @@
+"""How often labels are wrong: the probability of stating each class given the true one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["transition"]
+
+_PRIOR_LABELS = 10.0
+"""Labels of each class that the prior is worth."""
+_PRIOR_RIGHT = 0.9
+"""Share of labels that are right before any is seen."""
+
+
+def transition(beliefs: npt.NDArray[np.float32], columns: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return N, float64 (c, c): N[a, b] = P(a label states b | a is true); rows sum to 1.
+
+    One M-step of Dawid & Skene (1979) for all annotators together: labels are counted by what their
+    nodes are believed to be, on top of a prior of ten labels a class, nine of them right.
+
+    Args:
+        beliefs: float32 (m, c), the belief of each label's node.
+        columns: int (m,), the column that each label states.
+    """
+    classes = beliefs.shape[1]
+    counts = np.full((classes, classes), _PRIOR_LABELS * (1 - _PRIOR_RIGHT) / max(classes - 1, 1))
+    np.fill_diagonal(counts, _PRIOR_LABELS * _PRIOR_RIGHT)
+    for column in np.unique(columns):
+        counts[:, column] += beliefs[columns == column].sum(axis=0, dtype=np.float64)
+    rows: npt.NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return rows
