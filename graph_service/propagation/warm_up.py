@@ -25,6 +25,5 @@ def warm_up() -> None:
             adj = adjacency(neighbours, cosines, method=method, temperature=temperature)
             propagate(adj, np.eye(3), clamped, steps=1)
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
-    rows = lane_rows(3, 2)
-    average(adj.indptr, adj.indices, adj.weights, rows, rows.copy())
+    average(adj.indptr, adj.indices, adj.weights, lane_rows(3, 2), lane_rows(3, 2))
     survivors(np.arange(4, dtype=np.int32), np.array([1, 0, 0], np.int32), clamped, 1)
