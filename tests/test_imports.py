@@ -15,6 +15,7 @@ HOMES = {
     "vicinal": ROOT / "protos",
     "vicinal_client": ROOT / "clients",
     "vicinal_cli": ROOT / "clients",
+    "vicinal_experiments": ROOT / "clients",
     "embed_service": ROOT,
     "graph_service": ROOT,
 }
@@ -39,6 +40,8 @@ ROOMS: dict[str, list[str]] = {
     "vicinal.wire.status": ["vicinal.wire.errors"],
     "vicinal_client": ["vicinal", "vicinal_client"],
     "vicinal_cli": ["vicinal_client", "vicinal_cli"],
+    "vicinal_cli.commands.experiment": ["vicinal_client", "vicinal_cli", "vicinal_experiments"],
+    "vicinal_experiments": ["vicinal_client", "vicinal_experiments"],
     "embed_service": ["vicinal.wire.errors", "embed_service"],
     "embed_service.rpc": ["vicinal", "embed_service"],
     "embed_service.__main__": ["vicinal", "embed_service"],
@@ -80,7 +83,7 @@ LIBRARIES: dict[str, list[str]] = {
     "hnswlib": ["graph_service.index"],
     "numba": NUMERIC,
     "llvmlite": NUMERIC,
-    "scipy": NUMERIC,
+    "scipy": [*NUMERIC, "vicinal_experiments"],
     "onnxruntime": ["embed_service"],
     "onnx": ENCODER_MAKERS,
     "PIL": ["embed_service", "vicinal_cli"],
@@ -88,6 +91,10 @@ LIBRARIES: dict[str, list[str]] = {
     "torchvision": ENCODER_MAKERS,
     "timm": ENCODER_MAKERS,
     "pyarrow": ["vicinal_cli"],
+    "cleanlab": ["vicinal_experiments"],
+    "graphlearning": ["vicinal_experiments"],
+    "matplotlib": ["vicinal_experiments"],
+    "sklearn": ["vicinal_experiments"],
     "rich": ["vicinal_cli"],
     "typer": ["vicinal_cli"],
 }
@@ -175,6 +182,8 @@ def late():
         ("graph_service.propagation.beliefs", "vicinal.wire.errors.InvalidArgument"),
         ("vicinal_client._bulk", "graph_service.events"),
         ("vicinal_cli.up", "vicinal.graph.v1"),
+        ("vicinal_cli.commands.demo", "vicinal_experiments.data"),
+        ("vicinal_experiments.bench", "vicinal_cli.connect"),
         ("vicinal.wire.errors", "grpc"),
         ("embed_service.encoder.model", "torch"),
     ],
@@ -189,6 +198,7 @@ def test_what_must_not_be_is_refused(module, name):
         ("vicinal_client", "torch onnxruntime hnswlib numba scipy redis PIL embed_service graph_service"),
         ("embed_service.__main__", "torch timm hnswlib numba redis onnx graph_service vicinal_client"),
         ("graph_service.__main__", "torch onnxruntime PIL embed_service vicinal_client"),
+        ("vicinal_cli.main", "sklearn cleanlab graphlearning matplotlib scipy vicinal_experiments"),
     ],
 )
 def test_what_a_process_does_not_need_it_does_not_load(package, unwanted):

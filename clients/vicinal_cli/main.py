@@ -13,6 +13,7 @@ from vicinal_cli.commands.add import add
 from vicinal_cli.commands.beliefs import classify, export
 from vicinal_cli.commands.demo import demo
 from vicinal_cli.commands.embed import embed
+from vicinal_cli.commands.experiment.commands import app as experiment
 from vicinal_cli.commands.label import label
 from vicinal_cli.commands.reading import flag, propagate, suggest
 from vicinal_cli.commands.status import status
@@ -38,6 +39,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
+app.add_typer(experiment, name="experiment", rich_help_panel="Measurements")
 
 
 def _say_version(wanted: bool) -> None:

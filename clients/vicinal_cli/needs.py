@@ -6,9 +6,10 @@ from importlib.util import find_spec
 
 from vicinal_cli.errors import CliError
 
-__all__ = ["EMBED", "GRAPH", "require"]
+__all__ = ["EMBED", "EXPERIMENTS", "GRAPH", "require"]
 
 EMBED = ("onnxruntime", "PIL", "grpc_health")
+EXPERIMENTS = ("annoy", "cleanlab", "graphlearning", "matplotlib", "scipy", "sklearn")
 GRAPH = ("hnswlib", "msgpack", "numba", "redis", "scipy", "grpc_health")
 
 

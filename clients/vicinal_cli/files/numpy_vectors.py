@@ -22,6 +22,10 @@ _UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError)
 """What numpy raises for files that are not what they say."""
 
 
+_NO_IDS = ("classes", "labels")
+"""Arrays of text that are known to be something else."""
+
+
 def ids_beside(path: Path) -> Path:
     """Return where the ids of an .npy file stand: NAME.ids.csv beside NAME.npy."""
     return path.with_suffix(".ids.csv")
@@ -84,7 +88,8 @@ def read_npz(path: Path) -> VectorSet:
         raise CliError(
             f"{path}: no array of vectors in it", "save them as `vectors`, of shape (n, dimension)"
         )
-    ids = _the_one(path, arrays, "ids", lambda array: array.ndim == 1 and array.dtype.kind in "US")
+    others = {name: array for name, array in arrays.items() if name not in _NO_IDS}
+    ids = _the_one(path, others, "ids", lambda array: array.ndim == 1 and array.dtype.kind in "US")
     hashes = arrays.get("content_sha256")
     if hashes is not None and (hashes.dtype != np.uint8 or hashes.shape != (len(vectors), 32)):
         raise CliError(f"{path}: `content_sha256` is {hashes.dtype} {hashes.shape}, expected uint8 (n, 32)")

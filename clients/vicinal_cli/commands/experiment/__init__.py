@@ -1,0 +1,1 @@
+"""`vicinal experiment`: the paper's experiments, with peers, on any images or vectors."""

@@ -1,0 +1,1 @@
+"""What else a user could run on the same embeddings: one module each."""

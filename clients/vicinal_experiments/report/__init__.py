@@ -1,0 +1,1 @@
+"""Figures, one page of all of them, and Markdown tables, from the table of results."""

@@ -1,0 +1,1 @@
+"""What was measured, in a CSV that grows, and what it was measured on, in a manifest."""
