@@ -48,7 +48,7 @@ def fit_basis(sample: Float32) -> Basis:
     O(m d² + d³). At most `COMPONENTS` of them, and no more than carry variance; one at least.
 
     Args:
-        sample: float32 (m, d), m at least 1.
+        sample: float32 (m, d), unit rows, m at least 1.
     """
     mean = sample.mean(axis=0)
     centred = sample - mean
@@ -60,5 +60,6 @@ def fit_basis(sample: Float32) -> Basis:
     # The sign of an eigenvector is the library's whim; features must not depend on it.
     directions = directions * np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(count)])
     kept = max(np.count_nonzero(variances > 1e-6 * max(variances[0], 0)), 1)
-    spread = max(np.sqrt(max(variances[:kept].sum(), 0)), np.finfo(np.float32).tiny)
+    # Unit vectors that are equal differ by rounding alone, which must not be blown up to features.
+    spread = max(np.sqrt(max(variances[:kept].sum(), 0)), np.finfo(np.float32).eps)
     return Basis(mean, np.ascontiguousarray(directions[:, :kept] / spread, dtype=np.float32))

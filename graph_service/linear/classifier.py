@@ -37,6 +37,8 @@ def fit(features: Float32, targets: Float32, weights: Float32, penalty: float) -
     ridge = np.full(x.shape[1], penalty / total)
     ridge[-1] = _INTERCEPT_PENALTY
     bound = ((x * weights[:, np.newaxis]).T @ x / (2 * total)).astype(np.float64) + np.diag(ridge)
+    # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
+    bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)
     # bound = RᵀR, and x R⁻¹ are the coordinates with curvature at most 1.
     factor = cholesky(bound)
     back = solve_triangular(factor, np.eye(len(factor))).astype(np.float32)

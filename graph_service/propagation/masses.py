@@ -49,7 +49,7 @@ def mass_factors(scores: npt.NDArray[np.floating], prior: Float64) -> Float64:
         prior: float64 (C,), greater than 0.
 
     Returns:
-        float64 (C,), greater than 0, finite; 1 for a class without mass.
+        float64 (C,), greater than 0 and finite; they mean nothing for a class without mass.
     """
     rows = scores[scores.any(axis=1)].astype(np.float64)
     factors = np.ones(len(prior))
