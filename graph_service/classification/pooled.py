@@ -16,6 +16,7 @@ Float32 = npt.NDArray[np.float32]
 def pooled_vote(
     features: Float32,
     classifier: Float32,
+    factors: Float32,
     neighbours: npt.NDArray[np.int32],
     similarities: Float32,
     beliefs: Float32,
@@ -28,6 +29,7 @@ def pooled_vote(
     Args:
         features: float32 (m, p), the vectors' features.
         classifier: float32 (p + 1, c).
+        factors: float32 (c,), that give each class its mass.
         neighbours: int32 (m, k), nodes; padded with -1.
         similarities: float32 (m, k), the cosines; ignored where there is no neighbour.
         beliefs: float32 (n, c), the pooled beliefs.
@@ -43,4 +45,5 @@ def pooled_vote(
         rows = np.flatnonzero(voting[:, column])
         share = weights[rows, column, np.newaxis].astype(np.float32)
         means[rows] += share * np.log(beliefs[neighbours[rows, column]] + FLOOR)
-    return softmax(CLASSIFIER_SHARE * log_posterior(features, classifier) + NEIGHBOUR_SHARE * means)
+    own = CLASSIFIER_SHARE * log_posterior(features, classifier) + np.log(factors)
+    return softmax(own + NEIGHBOUR_SHARE * means)

@@ -208,7 +208,9 @@ def classify(snapshot: Snapshot, vectors: Float32, nodes: Int32, similarities: F
     if known.pooled:
         features = snapshot.view.basis().project(vectors)
         pooled = known.pooled
-        found = pooled_vote(features, pooled.classifier, nodes, similarities, pooled.beliefs, temperature)
+        found = pooled_vote(
+            features, pooled.classifier, pooled.factors, nodes, similarities, pooled.beliefs, temperature
+        )
         beliefs: Float32 = np.zeros((len(vectors), len(snapshot.classes)), np.float32)
         beliefs[:, pooled.seen] = found
     else:

@@ -105,7 +105,8 @@ class Snapshot:
     def statements(self) -> Statements:
         """Return the labels by node."""
         trusts = self.labels.trusts
-        return Statements(self.label_nodes(), self.labels.classes, trusts == Trust.VERIFIED)
+        verified = trusts == Trust.VERIFIED
+        return Statements(self.label_nodes(), self.labels.classes, verified, len(self.classes))
 
     def _beliefs(self) -> Beliefs:
         started = time.perf_counter()

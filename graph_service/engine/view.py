@@ -21,6 +21,8 @@ Int32 = npt.NDArray[np.int32]
 T = TypeVar("T")
 
 _PAPER_TEMPERATURE = 0.01
+_SEED = 20_121_865
+"""No number that a caller is likely to draw labels with."""
 _SAMPLE = 4096
 """Nodes that stand for all: the features are fitted to them, and the classifier learns from their beliefs."""
 
@@ -122,7 +124,7 @@ class GraphView:
     def _sample(self) -> Int32:
         if len(self.nodes) <= _SAMPLE:
             return self.nodes
-        return np.random.default_rng(0).choice(self.nodes, _SAMPLE, replace=False)
+        return np.random.default_rng(_SEED).choice(self.nodes, _SAMPLE, replace=False)
 
     def _basis(self) -> Basis:
         return fit_basis(self._vectors[self.sample()])

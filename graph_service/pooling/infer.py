@@ -37,6 +37,7 @@ class Pooled:
         seen: int64 (c,), these classes.
         beliefs: float32 (n, c), rows sum to 1.
         classifier: float32 (p + 1, c), coefficients on the features.
+        factors: float32 (c,), what the pool's outcome was multiplied by to give each class its mass.
         transition: float64 (c, c), the probability that a given label states column's class where row's is
             true; None when no given label counts.
     """
@@ -44,6 +45,7 @@ class Pooled:
     seen: Ints
     beliefs: Float32
     classifier: Float32
+    factors: Float32
     transition: Float64 | None
 
 
@@ -52,10 +54,11 @@ def infer(
 ) -> Pooled:
     """Return what the labels make every node believe.
 
-    Label spreading with class-mass normalisation gives first beliefs. From them and the labels a linear
-    classifier learns; the classifier, the neighbours and the given labels of each node are pooled; and
-    from the pooled beliefs both are done once more. Given labels weigh as much as the beliefs find them
-    reliable (`transition`), verified ones are clamped.
+    Label spreading gives first beliefs. From them and the labels a linear classifier learns; the
+    classifier, the neighbours and the given labels of each node are pooled; and from the pooled beliefs
+    both are done once more. Beliefs are always brought to the class masses that the labels suggest
+    (`class_prior`). Given labels weigh as much as the beliefs find them reliable (`transition`), verified
+    ones are clamped.
 
     O((30 + 12) nnz C + n p C) and the classifier's O(s p²), on s ≤ 8,192 + `sample` rows.
 
@@ -67,13 +70,15 @@ def infer(
         statements: at least one label.
     """
     evidence = _Evidence(adj, features, sample, statements)
-    first = beliefs = evidence.spread()
+    first = evidence.spread()
+    beliefs, _ = evidence.balanced(first, evidence.stated)
     for turn in range(_ROUNDS):
         classifier = evidence.learn(beliefs)
         posterior = log_posterior(features, classifier)
-        channel = evidence.channel(first * np.exp(posterior) if turn == 0 else beliefs)
-        beliefs = evidence.pool(posterior, channel)
-    return Pooled(statements.seen, beliefs, classifier, channel)
+        channel = evidence.channel(beliefs * np.exp(posterior) if turn == 0 else beliefs)
+        pooled = evidence.pool(posterior, channel)
+        beliefs, factors = evidence.balanced(pooled, pooled[statements.labelled])
+    return Pooled(statements.seen, beliefs, classifier, factors, channel)
 
 
 class _Evidence:
@@ -86,6 +91,7 @@ class _Evidence:
         self._features = features
         self._labels = labels
         self._sample = sample
+        self.stated = labels.seeds
         self._clamped = labels.labelled[labels.clamped]
         self._clamped_rows = labels.seeds[labels.clamped]
         given = labels.counting & ~labels.verified
@@ -101,16 +107,26 @@ class _Evidence:
         self._weights = np.repeat(np.array([1, soft], np.float32), [len(teachers), len(others)])
 
     def spread(self) -> Float32:
-        """The first beliefs: label spreading, the masses of the classes put right."""
-        labels = self._labels
-        prior = class_prior(labels.seeds.sum(axis=0, dtype=np.float64))
-        beliefs = spread(self._adj, labels.seeds, labels.labelled)
-        beliefs *= mass_factors(beliefs[self._sample], prior).astype(np.float32)
+        """The scores that the labels spread."""
+        return spread(self._adj, self._labels.seeds, self._labels.labelled)
+
+    def balanced(self, scores: Float32, labelled: Float32) -> tuple[Float32, Float32]:
+        """Beliefs proportional to `scores` whose class masses are those of the labelled nodes' rows.
+
+        Rows without scores get the masses; clamped rows stay. The factors of the classes come second.
+        """
+        # Classes that nobody states belong to the evidence on how unequal the classes are.
+        counts = np.zeros(self._labels.class_count)
+        counts[: labelled.shape[1]] = labelled.sum(axis=0, dtype=np.float64)
+        prior = class_prior(counts)[: labelled.shape[1]]
+        prior /= prior.sum()
+        factors = mass_factors(scores[self._sample], prior).astype(np.float32)
+        beliefs = scores * factors
         sums = beliefs.sum(axis=1, keepdims=True)
         np.divide(beliefs, sums, out=beliefs, where=sums > 0)
         beliefs[sums[:, 0] <= 0] = prior
         beliefs[self._clamped] = self._clamped_rows
-        return beliefs
+        return beliefs, factors
 
     def learn(self, beliefs: Float32) -> Float32:
         """The classifier of what is believed now."""
@@ -120,7 +136,8 @@ class _Evidence:
         """The transition matrix of the given labels under beliefs proportional to `scores`."""
         if not len(self._given_nodes):
             return None
-        rows = scores[self._given_nodes]
+        # What contradicts itself may leave a row without a score.
+        rows = scores[self._given_nodes] + np.finfo(np.float32).tiny
         return transition(rows / rows.sum(axis=1, keepdims=True), self._given_columns)
 
     def pool(self, posterior: Float32, channel: Float64 | None) -> Float32:

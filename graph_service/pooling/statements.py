@@ -25,11 +25,13 @@ class Statements:
         nodes: int (m,), the node of each label.
         classes: int (m,), the class it states.
         verified: bool (m,), whether it is verified (else given).
+        class_count: classes there are, those that nobody states included.
     """
 
     nodes: npt.NDArray[np.integer]
     classes: npt.NDArray[np.integer]
     verified: Bools
+    class_count: int
 
     def __len__(self) -> int:
         """Number of labels."""
