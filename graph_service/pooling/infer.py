@@ -100,7 +100,10 @@ class _Evidence:
         known[labels.labelled] = True
         teachers = labels.labelled
         if len(teachers) > _MOST_LABELLED:
-            teachers = np.random.default_rng(0).choice(teachers, _MOST_LABELLED, replace=False)
+            # Drawn in the order of the labels, which outlasts a restart; that of the nodes does not.
+            _, first = np.unique(labels.nodes, return_index=True)
+            drawn = np.random.default_rng(0).choice(np.sort(first), _MOST_LABELLED, replace=False)
+            teachers = labels.nodes[drawn].astype(np.int64)
         others = sample[~known[sample]]
         self._rows = np.concatenate([teachers, others])
         soft = _SOFT_LABELS / max(len(others), 1)
