@@ -151,7 +151,7 @@ HOSTILE = {
     "create: digest": ("CreateDataset", create(encoder_digest="xyz"), "MALFORMED", "encoder_digest"),
     "create: temperature": (
         "CreateDataset",
-        create(propagation=pb.PropagationSettings(temperature=0)),
+        create(propagation=pb.PropagationSettings(temperature=1e-4)),
         "OUT_OF_RANGE",
         "propagation.temperature",
     ),

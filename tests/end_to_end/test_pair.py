@@ -119,7 +119,7 @@ def test_exact_duplicates_share_a_belief(graph, clusters):
 
 def test_unreached_is_a_state_of_its_own(graph):
     # Two isolated pairs; k = 1 keeps them apart.
-    graph.create_dataset("d", dimension=2, classes=["a", "b"], neighbours=1)
+    graph.create_dataset("d", dimension=2, classes=["a", "b"], neighbours=1, method=Method.SYMMETRIZED)
     graph.add_samples("d", ["a1", "a2", "b1", "b2"], np.array([[1, 0.01], [1, 0], [0, 1], [0.01, 1]]))
     graph.add_labels("d", {"a1": "a"})
     spread = graph.propagate("d")
