@@ -50,7 +50,7 @@ def empty(method):
 
 
 def history():
-    """Events after which slots were freed and used again, vectors replaced, and labels of both trusts held."""
+    """Slots are freed and used again, vectors replaced, and labels of both trusts come and go."""
     vectors, truth = blobs(1)
     more, more_truth = blobs(2, 30)
     ids = [f"s{i}" for i in range(COUNT)]
@@ -150,7 +150,7 @@ def test_labels_and_settings_share_the_view_and_samples_do_not():
 
 
 def test_pooled_beliefs_are_of_all_classes_and_of_everyone():
-    """The class that nobody states gets nothing; verified samples keep theirs; whoever is alone has a guess."""
+    """The class that nobody states gets nothing, and verified samples keep theirs."""
     tables = replayed([*history(), DatasetUpdated(None, None, None, ("e",))], Method.POOLED, at_once=True)
     snapshot = take(tables, 1, None)
     rows = by_sample(snapshot)

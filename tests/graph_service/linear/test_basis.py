@@ -19,9 +19,9 @@ def unit_rows(seed, rows, dimension, decay=0.9):
 
 
 def by_svd(sample):
-    """Directions, singular values and features in float64, signs as numpy has them."""
+    """Directions and features in float64, signs as numpy has them."""
     centred = sample.astype(np.float64) - sample.mean(axis=0, dtype=np.float64)
-    _, values, rows = np.linalg.svd(centred, full_matrices=False)
+    _, _, rows = np.linalg.svd(centred, full_matrices=False)
     count = min(COMPONENTS, *centred.shape, max(len(sample) - 1, 1))
     features = centred @ rows[:count].T
     return rows[:count].T, features / np.sqrt(np.square(features).sum(axis=1).mean())

@@ -11,7 +11,7 @@ LABELS = st.lists(st.tuples(st.integers(0, 9), st.sampled_from([0, 2, 3, 7]), st
 
 def statements(labels):
     nodes, classes, verified = zip(*labels, strict=True)
-    return Statements(np.array(nodes, np.int32), np.array(classes, np.int32), np.array(verified))
+    return Statements(np.array(nodes, np.int32), np.array(classes, np.int32), np.array(verified), 9)
 
 
 @given(labels=LABELS)
