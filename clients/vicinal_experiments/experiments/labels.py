@@ -28,8 +28,8 @@ _ROUND = 10
 """Samples suggested at a time at first."""
 _GROWTH = 5
 """A round suggests at most this fraction of what is labelled, once that is more than `_ROUND`."""
-_STRATEGIES = (None, Strategy.COVERAGE, Strategy.MARGIN)
-"""What is followed; None is the service's default."""
+_STRATEGIES = (Strategy.COVERAGE, Strategy.MARGIN)
+"""What is followed once, besides the service's default."""
 
 
 def random_tasks(lab: Lab) -> Iterator[Task]:
@@ -49,11 +49,13 @@ def random_tasks(lab: Lab) -> Iterator[Task]:
 def suggested_tasks(lab: Lab) -> Iterator[Task]:
     """Yield the tasks that label what the service suggests, under its default method."""
     budgets = [one for one in lab.options.budgets if one <= lab.options.suggest_up_to]
+    for seed in lab.options.slow():
+        yield Task(
+            EXPERIMENT, SUGGESTED, "default", seed, budgets, partial(_played, lab, None, budgets, seed)
+        )
     for strategy in _STRATEGIES:
-        name = strategy.value if strategy else "default"
-        for seed in lab.options.slow():
-            measure = partial(_played, lab, strategy, budgets, seed)
-            yield Task(EXPERIMENT, SUGGESTED, name, seed, budgets, measure)
+        measure = partial(_played, lab, strategy, budgets, 0)
+        yield Task(EXPERIMENT, SUGGESTED, strategy.value, 0, budgets, measure)
 
 
 def _peer_tasks(lab: Lab) -> Iterator[Task]:

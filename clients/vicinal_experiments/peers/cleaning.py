@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -45,14 +46,14 @@ class OutOfSample:
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
-        self._known: tuple[bytes, Floats] | None = None
+        self._known: dict[bytes, Floats] = {}
 
     def probabilities(self, vectors: Floats, labels: Ints, seed: int) -> Floats:
         """Return float32 (n, classes): each sample's, by a model of the other folds."""
-        asked = labels.tobytes() + bytes(str(seed), "ascii")
-        if self._known is None or self._known[0] != asked:
-            self._known = asked, self._computed(vectors, labels, seed)
-        return self._known[1]
+        asked = hashlib.sha256(labels.tobytes() + str(seed).encode()).digest()
+        if asked not in self._known:
+            self._known[asked] = self._computed(vectors, labels, seed)
+        return self._known[asked]
 
     def _computed(self, vectors: Floats, labels: Ints, seed: int) -> Floats:
         chosen = strength(vectors, labels, seed)

@@ -19,13 +19,19 @@ __all__ = ["LinearProbe", "fitted", "strength"]
 _STRENGTHS = (1.0, 10.0, 100.0)
 """Of C, among which cross-validation chooses."""
 _FOLDS = 3
-_MOST_JUDGED = 5_000
+_MOST_JUDGED = 2_000
 """Labelled samples that the choice of C is made on."""
 _ITERATIONS = 200
+_MANY = 20_000
+_ITERATIONS_FOR_MANY = 50
+"""On more than `_MANY` samples; twice as many change the accuracy by some 0.2 points."""
 
 
 class LinearProbe:
-    """scikit-learn's LogisticRegression (L2), C by three-fold cross-validation among 1, 10 and 100."""
+    """scikit-learn's LogisticRegression (L2), C among 1, 10 and 100 by three-fold cross-validation.
+
+    The choice is made on at most 2,000 labels, and a model of more than 20,000 stops after 50 iterations.
+    """
 
     name: ClassVar[str] = "logistic regression"
     inductive: ClassVar[bool] = True
@@ -57,7 +63,8 @@ def fitted(vectors: Floats, labels: Ints, strength: float) -> LogisticRegression
     """Return the model of C = `strength`; it may stop before it has converged, as far as it came."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(vectors, labels)
+        most = _ITERATIONS_FOR_MANY if len(labels) > _MANY else _ITERATIONS
+        return LogisticRegression(C=strength, max_iter=most).fit(vectors, labels)
 
 
 def strength(vectors: Floats, labels: Ints, seed: int) -> float:

@@ -18,13 +18,19 @@ from vicinal_experiments.settings import DEFAULT
 __all__ = ["figures_of", "page"]
 
 
-def page(rows: Sequence[Row], manifest: Manifest) -> str:
-    """Return the whole page: figures, tables, calibration, and what it was run on."""
+def page(rows: Sequence[Row], manifest: Manifest, figures: Mapping[str, str]) -> str:
+    """Return the whole page: figures, tables, calibration, and what it was run on.
+
+    Args:
+        rows: all results.
+        manifest: what they were measured on.
+        figures: those of `figures_of`.
+    """
     style = files("vicinal_experiments.report").joinpath("style.css").read_text(encoding="utf-8")
     told = [(section, views(rows, section)) for section in SECTIONS]
     told = [(section, found) for section, found in told if found]
     links = "".join(f'<a href="#{one.experiment}">{escape(one.title)}</a>' for one, _ in told)
-    parts = "\n".join(_section(section, found, manifest) for section, found in told)
+    parts = "\n".join(_section(section, found, manifest, figures) for section, found in told)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -40,7 +46,7 @@ def page(rows: Sequence[Row], manifest: Manifest) -> str:
 over the seeds; the small number is how many. A band is one standard deviation to each side.</p>
 <nav>{links}</nav>
 {parts}
-{_calibration(rows)}
+{_calibration(figures)}
 {_run(manifest)}
 </body>
 </html>
@@ -52,8 +58,8 @@ def figures_of(rows: Sequence[Row]) -> dict[str, str]:
     found = {}
     for section in SECTIONS:
         for view in views(rows, section):
-            for name, svg in _drawn(section, view):
-                found[_file_name(section.experiment, view.metric, name)] = svg
+            for caption, svg in _drawn(section, view):
+                found[_file_name(section.experiment, view.metric, caption)] = svg
     for setting, svg in _diagrams(rows):
         found[_file_name(calibration.EXPERIMENT, setting)] = svg
     return found
@@ -66,22 +72,30 @@ def _file_name(*parts: str) -> str:
 
 def _drawn(section: Section, view: View) -> Iterator[tuple[str, str]]:
     """Yield a caption and an SVG for each figure of a view."""
+    for caption in _captions(section, view):
+        if section.is_curve:
+            yield caption, lines(view.panels[caption], x=section.x, y=view.metric, log=section.log)
+        else:
+            yield caption, bars(view.panels, y=view.metric)
+
+
+def _captions(section: Section, view: View) -> list[str]:
+    """Return the captions of a view's figures: a curve a setting, or one figure of bars."""
     if not section.is_curve:
-        yield "", bars(view.panels, y=view.metric)
-        return
-    for setting, one in view.panels.items():
-        if len(levels_of(one)) > 1:
-            yield setting, lines(one, x=section.x, y=view.metric, log=section.log)
+        return [""]
+    return [setting for setting, one in view.panels.items() if len(levels_of(one)) > 1]
 
 
-def _section(section: Section, found: Sequence[View], manifest: Manifest) -> str:
+def _section(section: Section, found: Sequence[View], manifest: Manifest, figures: Mapping[str, str]) -> str:
     parts = [f'<h2 id="{section.experiment}">{escape(section.title)}</h2>\n<p>{escape(section.text)}</p>']
     command = manifest.commands.get(section.experiment)
     if command:
         parts.append(f"<p><code>{escape(command)}</code></p>")
     for view in found:
         tables = "\n".join(_table(section, *block) for block in blocks(section, view.panels))
-        parts.append(f"<h3>{escape(view.metric)}</h3>\n{_figures(list(_drawn(section, view)))}\n{tables}")
+        captions = _captions(section, view)
+        drawn = [(name, figures[_file_name(section.experiment, view.metric, name)]) for name in captions]
+        parts.append(f"<h3>{escape(view.metric)}</h3>\n{_figures(drawn)}\n{tables}")
     return "\n".join(parts)
 
 
@@ -123,8 +137,8 @@ def _diagrams(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
         yield setting, diagram(stated, observed, share, f"{setting}: ECE {100 * error:.1f}%")
 
 
-def _calibration(rows: Sequence[Row]) -> str:
-    drawn = [("", svg) for _, svg in _diagrams(rows)]
+def _calibration(figures: Mapping[str, str]) -> str:
+    drawn = [("", svg) for name, svg in figures.items() if name.startswith(calibration.EXPERIMENT)]
     if not drawn:
         return ""
     return f"""<h2 id="calibration">Calibration</h2>

@@ -20,13 +20,13 @@ def write(folder: Path) -> Path:
     """
     about = manifest.read(folder)
     rows = list(Table(folder / "results.csv"))
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
-    for name, svg in figures_of(rows).items():
-        (figures / f"{name}.svg").write_text(svg, encoding="utf-8")
+    drawn = figures_of(rows)
+    (folder / "figures").mkdir(exist_ok=True)
+    for name, svg in drawn.items():
+        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
     (folder / "results.md").write_text(markdown(rows, about), encoding="utf-8")
     place = folder / "index.html"
-    place.write_text(page(rows, about), encoding="utf-8")
+    place.write_text(page(rows, about, drawn), encoding="utf-8")
     return place
 
 

@@ -104,8 +104,14 @@ def _text(rows: Sequence[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
         key = row.key
-        writer.writerow([*key[:4], f"{key.level:g}", row.metric, f"{row.value:.6g}", f"{row.seconds:.3f}"])
+        writer.writerow([*key[:4], _exact(key.level), row.metric, f"{row.value:.6g}", f"{row.seconds:.3f}"])
     return text.getvalue()
+
+
+def _exact(level: float) -> str:
+    """Return the shortest text that is read as the same number: rows are known by it."""
+    short = f"{level:g}"
+    return short if float(short) == level else repr(level)
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
@@ -115,7 +121,10 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _read(path: Path) -> Iterator[Row]:
-    """Yield the rows; when the last line is torn, without the series of measurements that it belongs to."""
+    """Yield the rows; when the last line is torn, without the series that it, or the line before, belongs to.
+
+    A torn line may not tell whose it was: then the series before it is measured again for nothing.
+    """
     text = path.read_text(encoding="utf-8")
     lines = list(csv.reader(io.StringIO(text)))
     if not lines or tuple(lines[0]) != COLUMNS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ _ASYMMETRIC = (0.4,)
 
 def execute(names: Sequence[str], request: Request) -> Path:
     """Run the experiments `names`; return the place of the page that shows all results so far."""
+    signal.signal(signal.SIGTERM, _stop)
     request.out.mkdir(parents=True, exist_ok=True)
     data = read(request)
     parts = split(data, request.held_out)
@@ -60,6 +62,11 @@ def page_of(folder: Path) -> Path:
     return write(folder)
 
 
+def _stop(number: int, _frame: object) -> None:
+    """End as Ctrl-C does: what is under way is finished, and nothing is left behind."""
+    raise SystemExit(128 + number)
+
+
 def _options(request: Request, inside: Data) -> Options:
     budgets = budgets_for(len(inside), request.budgets) if request.budgets else budgets_for(len(inside))
     return Options(
@@ -85,7 +92,7 @@ def _noises(request: Request, inside: Data) -> Iterator[Noise]:
     for rate in request.asymmetric or (() if asked else _ASYMMETRIC):
         yield Noise(f"asymmetric {rate:.0%}", "asymmetric", rate, pairs)
     for name, column in inside.noisy.items():
-        yield Noise(name, "column", float((column != inside.truth).mean()))
+        yield Noise(name, "column", round(float((column != inside.truth).mean()), 4))
 
 
 @contextmanager
