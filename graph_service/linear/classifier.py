@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["fit", "log_posterior"]
 
 Float32 = npt.NDArray[np.float32]
 
 _STEPS = 20
+_alone = threading.Lock()
 _INTERCEPT_PENALTY = 1e-3
 """Keeps the intercepts finite; they are all but free."""
 
@@ -32,7 +37,26 @@ def fit(features: Float32, targets: Float32, weights: Float32, penalty: float) -
     Returns:
         float32 (p + 1, C).
     """
-    x = _with_ones(features)
+    # Products this narrow gain nothing from a second core, and lose much when it is wanted elsewhere. The
+    # limit is the whole process's, so that one at a time may set it and take it back.
+    with _alone, _libraries().limit(limits=1, user_api="blas"):
+        return _minimum(_with_ones(features), targets, weights, penalty)
+
+
+def log_posterior(features: Float32, coefficients: Float32) -> Float32:
+    """Return float32 (m, C): the logarithms of softmax([x 1] W); O(m p C)."""
+    logits: Float32 = features @ coefficients[:-1] + coefficients[-1]
+    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def _minimum(x: Float32, targets: Float32, weights: Float32, penalty: float) -> Float32:
     total = float(weights.sum())
     ridge = np.full(x.shape[1], penalty / total)
     ridge[-1] = _INTERCEPT_PENALTY
@@ -54,14 +78,6 @@ def fit(features: Float32, targets: Float32, weights: Float32, penalty: float) -
         here, momentum = there, following
     coefficients: Float32 = back @ here
     return coefficients
-
-
-def log_posterior(features: Float32, coefficients: Float32) -> Float32:
-    """Return float32 (m, C): the logarithms of softmax([x 1] W); O(m p C)."""
-    logits: Float32 = features @ coefficients[:-1] + coefficients[-1]
-    logits -= logits.max(axis=1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    return logits
 
 
 def _with_ones(features: Float32) -> Float32:
