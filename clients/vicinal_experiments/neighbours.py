@@ -57,7 +57,7 @@ def nearest(
         block = asked[part] @ vectors.T
         if queries is None:
             block[np.arange(len(block)), np.arange(part.start, part.stop)] = -np.inf
-        found = np.argpartition(-block, k - 1, axis=1)[:, :k] if k < len(vectors) else _all(block)
+        found = np.argpartition(block, -k, axis=1)[:, -k:] if k < len(vectors) else _all(block)
         near = np.take_along_axis(block, found, axis=1)
         order = np.argsort(-near, axis=1, kind="stable")
         ids[part] = np.take_along_axis(found, order, axis=1)
