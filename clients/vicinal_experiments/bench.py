@@ -94,6 +94,10 @@ class Bench:
             return self._client.flag_errors(self.dataset.name, min_suspicion=0.0, evidence=0)
         return self._client.flag_errors(self.dataset.name, evidence=0)
 
+    def noise_rate(self) -> float:
+        """Return the service's estimate of the share of labels that are wrong."""
+        return self._client.estimate_noise(self.dataset.name).noise_rate.estimate
+
 
 @contextmanager
 def bench(

@@ -61,6 +61,7 @@ def _flagged(lab: Lab, noise: Noise, seed: int) -> dict[str, float]:
         **ranking(suspicion, called, wrong),
         "flagged": float(called.mean()),
         "wrong labels": float(wrong.mean()),
+        "estimated wrong labels": lab.bench.noise_rate(),
         "ECE of P(wrong)": calibration_error(suspicion, wrong),
     }
 
