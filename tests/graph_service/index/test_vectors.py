@@ -67,6 +67,15 @@ def test_what_is_frozen_never_changes(frozen: list[int], puts: list[list[int]]) 
         np.testing.assert_array_equal(view, before)
 
 
+def test_a_smaller_view_later_does_not_thaw_a_larger_one() -> None:
+    table = filled(12)
+    view = table.freeze(12)
+    before = view.copy()
+    table.freeze(2)
+    table.put(rows(7), np.ones((1, 3), np.float32))
+    np.testing.assert_array_equal(view, before)
+
+
 def test_what_is_frozen_cannot_be_written() -> None:
     table = filled(4)
     view = table.freeze(4)

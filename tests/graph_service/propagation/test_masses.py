@@ -121,8 +121,8 @@ def test_a_class_without_mass_and_no_rows():
 
 def test_masses_that_no_factor_can_move_leave_the_factors_finite():
     """Rows certain of one class keep it, whatever the prior."""
-    scores = np.repeat(np.eye(3), [90, 9, 1], axis=0)
-    factors = mass_factors(scores, np.full(3, 1 / 3))
+    scores = np.repeat(np.eye(3), [9000, 900, 100], axis=0)
+    factors = mass_factors(scores, np.array([0.001, 0.009, 0.99])).astype(np.float32)
     assert np.isfinite(factors).all()
     assert (factors > 0).all()
     np.testing.assert_allclose(masses(scores * factors), [0.9, 0.09, 0.01])

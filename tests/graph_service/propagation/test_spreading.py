@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
-from graph_service.propagation.spreading import ALPHA, spread
+from graph_service.propagation.spreading import spread
 
-STEPS = 30
+ALPHA, STEPS = 0.9, 30
 
 
 def series(neighbours, similarities, temperature, labels):
