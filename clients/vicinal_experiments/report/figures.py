@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vicinal_experiments.peers.choice import PEERS
 from vicinal_experiments.report.series import OURS, Panel, methods_of
 
 __all__ = ["bars", "diagram", "lines"]
@@ -25,18 +27,10 @@ _STYLE: Any = {
     "grid.color": "#e4e1da",
     "axes.axisbelow": True,
 }
-_COLOURS = (
-    "#1f6fb5",
-    "#b8651b",
-    "#8a8378",
-    "#2e7d4f",
-    "#8a4fb0",
-    "#b3261e",
-    "#00838f",
-    "#a0892c",
-    "#c2578b",
-    "#444444",
-)
+_DEFAULT = "#1f6fb5"
+_SERVICE = ("#b8651b", "#8a8378", "#e0a458", "#5b6b7a", "#c9b39b")
+_PEERS = ("#2e7d4f", "#8a4fb0", "#b3261e", "#00838f", "#a0892c", "#c2578b", "#444444", "#6b8e23")
+"""A colour for each of `PEERS`: a method has one colour in all figures where it stands beside others."""
 
 
 def lines(one: Panel, *, x: str, y: str, log: bool = False) -> str:
@@ -50,7 +44,7 @@ def lines(one: Panel, *, x: str, y: str, log: bool = False) -> str:
     """
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(7.6, 4.4)
-        for colour, (method, levels) in zip(_colours(one), one.cells.items(), strict=False):
+        for colour, (method, levels) in zip(_colours(one.methods), one.cells.items(), strict=False):
             at = list(levels)
             means = [100 * levels[level].mean for level in at]
             spreads = [100 * levels[level].spread for level in at]
@@ -81,7 +75,7 @@ def bars(groups: Mapping[str, Panel], *, y: str) -> str:
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(max(7.6, 2.2 * len(groups)), 4.2)
         width = 0.84 / max(1, len(methods))
-        for i, (method, colour) in enumerate(zip(methods, _colours_of(methods), strict=False)):
+        for i, (method, colour) in enumerate(zip(methods, _colours(methods), strict=False)):
             for at, one in enumerate(groups.values()):
                 for value in one.cells.get(method, {}).values():
                     place = at + (i - (len(methods) - 1) / 2) * width
@@ -107,10 +101,10 @@ def diagram(stated: Sequence[float], observed: Sequence[float], shares: Sequence
     with mpl.rc_context(_STYLE):
         figure, axes = _axes(3.5, 3.5)
         axes.plot([0, 100], [0, 100], color="#8a8378", linewidth=1, linestyle="--")
-        axes.plot([100 * v for v in stated], [100 * v for v in observed], color=_COLOURS[0], linewidth=1.2)
+        axes.plot([100 * v for v in stated], [100 * v for v in observed], color=_DEFAULT, linewidth=1.2)
         sizes = [12 + 500 * share for share in shares]
         axes.scatter(
-            [100 * v for v in stated], [100 * v for v in observed], sizes, color=_COLOURS[0], alpha=0.55
+            [100 * v for v in stated], [100 * v for v in observed], sizes, color=_DEFAULT, alpha=0.55
         )
         axes.set_xlabel("stated probability, %")
         axes.set_ylabel("came true, %")
@@ -127,14 +121,17 @@ def _legend(axes: Axes) -> None:
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _colours(one: Panel) -> list[str]:
-    return _colours_of(one.methods)
-
-
-def _colours_of(methods: Sequence[str]) -> list[str]:
-    """The service's default always has the first colour."""
-    others = iter([*_COLOURS[1:]] * (1 + len(methods) // len(_COLOURS)))
-    return [_COLOURS[0] if method in OURS else next(others) for method in methods]
+def _colours(methods: Sequence[str]) -> list[str]:
+    others = cycle(_SERVICE)
+    found = []
+    for method in methods:
+        if method in OURS:
+            found.append(_DEFAULT)
+        elif method in PEERS:
+            found.append(_PEERS[PEERS.index(method)])
+        else:
+            found.append(next(others))
+    return found
 
 
 def _svg(figure: Figure) -> str:

@@ -81,6 +81,8 @@ def _drawn(section: Section, view: View) -> Iterator[tuple[str, str]]:
 
 def _captions(section: Section, view: View) -> list[str]:
     """Return the captions of a view's figures: a curve a setting, or one figure of bars."""
+    if view.metric in section.without_figure:
+        return []
     if not section.is_curve:
         return [""]
     return [setting for setting, one in view.panels.items() if len(levels_of(one)) > 1]

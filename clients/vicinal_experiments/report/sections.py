@@ -25,6 +25,7 @@ class Section:
         metrics: those that are told, in order.
         log: whether the levels' axis is logarithmic.
         is_curve: whether it has many levels; else one a setting.
+        without_figure: those of the metrics whose table says it all.
     """
 
     experiment: str
@@ -34,6 +35,7 @@ class Section:
     metrics: Sequence[str]
     log: bool = False
     is_curve: bool = True
+    without_figure: Sequence[str] = ()
 
 
 SECTIONS = (
@@ -88,6 +90,7 @@ SECTIONS = (
             "ECE of P(wrong)",
         ),
         is_curve=False,
+        without_figure=("flagged", "wrong labels", "estimated wrong labels"),
     ),
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vicinal_experiments.experiments.label_noise import LABELS
 from vicinal_experiments.peers.choice import PEERS
 from vicinal_experiments.results.table import Row
 from vicinal_experiments.settings import DEFAULT
@@ -81,6 +82,8 @@ def levels_of(one: Panel) -> list[float]:
 def _rank(method: str) -> int:
     if method in OURS:
         return 0
+    if method == LABELS:
+        return 2 + len(PEERS)
     return PEERS.index(method) + 2 if method in PEERS else 1
 
 
