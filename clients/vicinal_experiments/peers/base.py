@@ -60,6 +60,6 @@ def spread_out(scores: npt.NDArray[np.floating], present: Ints, classes: int) ->
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep BLAS to one thread, which is faster where the matrices are small."""
+    """Keep BLAS to one thread: a product as narrow as the classes are few gains nothing from a second."""
     with threadpool_limits(1):
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
 from typing import ClassVar
 
 import numpy as np
@@ -50,18 +49,13 @@ class LinearProbe:
             known, vectors = known @ basis, vectors @ basis
         if len(np.unique(labels[rows])) == 1:
             return certain(labels[rows[0]], len(vectors), self._classes)
-        with one_thread() if known.size < _SMALL else nullcontext():
-            model = fitted(known, labels[rows], strength(known, labels[rows], seed))
-            return spread_out(model.predict_proba(vectors), model.classes_, self._classes)
-
-
-_SMALL = 10**7
-"""Numbers up to which a second BLAS thread only waits."""
+        model = fitted(known, labels[rows], strength(known, labels[rows], seed))
+        return spread_out(model.predict_proba(vectors), model.classes_, self._classes)
 
 
 def fitted(vectors: Floats, labels: Ints, strength: float) -> LogisticRegression:
     """Return the model of C = `strength`; it may stop before it has converged, as far as it came."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
         most = _ITERATIONS_FOR_MANY if len(labels) > _MANY else _ITERATIONS
         return LogisticRegression(C=strength, max_iter=most).fit(vectors, labels)
