@@ -10,7 +10,6 @@ from graph_service.propagation.kernel import average
 from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.propagate import propagate
 from graph_service.propagation.spreading import spread
-from graph_service.propagation.walk import survivors
 
 __all__ = ["warm_up"]
 
@@ -26,4 +25,3 @@ def warm_up() -> None:
             propagate(adj, np.eye(3), clamped, steps=1)
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
     average(adj.indptr, adj.indices, adj.weights, lane_rows(3, 2), lane_rows(3, 2))
-    survivors(np.arange(4, dtype=np.int32), np.array([1, 0, 0], np.int32), clamped, 1)

@@ -11,7 +11,6 @@ from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.beliefs import beliefs
 from graph_service.propagation.propagate import propagate
-from graph_service.propagation.walk import survivors
 
 NODES, STEPS = 400, 15
 
@@ -96,7 +95,6 @@ from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.propagate import propagate
 from graph_service.propagation.warm_up import warm_up
-from graph_service.suggestion.strategies import Strategy, suggest
 
 warm_up()
 lists = ((np.arange(50)[:, None] + np.arange(1, 4)) % 50).astype(np.int32)
@@ -111,8 +109,6 @@ with event.install_recorder("numba:compile") as compiled:
             for seeds in (np.eye(50, 3), np.eye(50, 200, dtype=np.float32)):
                 rows = propagate(adj, seeds, some, np.int64(4))
             propagate(adj, seeds[:, ::2], some[::-1], 4)
-        suggest(Strategy.COVERAGE, count=3, candidates=np.arange(7, 50, dtype=np.int32), labelled=some,
-                adj=adj, beliefs=rows, rng=np.random.default_rng(0))
 print({item.data["dispatcher"].__name__ for _, item in compiled.buffer} or "nothing")
 """
 
@@ -122,22 +118,6 @@ def test_nothing_is_compiled_after_the_warm_up():
         [sys.executable, "-c", AFTER_THE_WARM_UP], capture_output=True, text=True, check=False
     )
     assert outcome.stdout == "nothing\n", outcome.stdout + outcome.stderr
-
-
-def test_walkers_that_survive():
-    """One a node, moved by the dense transition matrix, gone where covered."""
-    rng = np.random.default_rng(3)
-    edges = np.triu(rng.random((60, 60)) < 0.08, 1)
-    edges[:, 7] = edges[7] = False
-    edges |= edges.T
-    degrees = edges.sum(axis=1)
-    covered = rng.random(60) < 0.1
-    walkers = np.where(covered | (degrees == 0), 0.0, 1.0)
-    for _ in range(9):
-        walkers = np.where(covered, 0, (edges / np.maximum(degrees, 1)[:, np.newaxis]).T @ walkers)
-    pattern = csr_array(edges.astype(np.float32))
-    found = survivors(pattern.indptr, pattern.indices, covered, 9)
-    np.testing.assert_allclose(found * degrees, walkers, atol=1e-12)
 
 
 CALLERS = """

@@ -5,99 +5,125 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph_service.events import Method
-from graph_service.propagation.adjacency import adjacency
-from graph_service.propagation.beliefs import beliefs, decide
-from graph_service.propagation.propagate import propagate
 from graph_service.suggestion.coverage import cover
-from graph_service.suggestion.strategies import Strategy, suggest
+from graph_service.suggestion.standing import represented
+from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
+from graph_service.suggestion.thinned import thin
 
 CLASSES = 4
-
-
-def lists(vectors, k):
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -np.inf)
-    neighbours = np.argsort(-cosines, axis=1)[:, :k].astype(np.int32)
-    return neighbours, np.take_along_axis(cosines, neighbours, axis=1).astype(np.float32)
-
-
-def graph(vectors, k=5, method=Method.SYMMETRIZED, temperature=0.1):
-    return adjacency(*lists(vectors, k), method=method, temperature=temperature)
+NOBODY = np.zeros(0, np.int32)
 
 
 def blobs(rng, sizes, spread=0.2):
     truth = np.repeat(np.arange(len(sizes)), sizes)
-    vectors = np.eye(len(sizes), 8)[truth] + spread * rng.normal(size=(len(truth), 8))
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), truth
+    features = np.eye(len(sizes), 8)[truth] + spread * rng.normal(size=(len(truth), 8))
+    return features.astype(np.float32), truth
 
 
-def everyone(but):
-    """All nodes that are not labelled, as candidates."""
-    return np.flatnonzero(~but).astype(np.int32)
+def state(features, labelled=(), beliefs=None, candidates=None):
+    """Nodes in order of their number; the audit's order is theirs reversed."""
+    labelled = np.array(labelled, np.int32)
+    if candidates is None:
+        candidates = np.setdiff1d(np.arange(len(features)), labelled)
+    candidates = np.asarray(candidates, np.int32)
+    return State(
+        candidates=candidates,
+        labelled=labelled,
+        audit=candidates[::-1],
+        sample=np.arange(len(features), dtype=np.int32),
+        features=features,
+        beliefs=np.zeros((len(features), CLASSES), np.float32) if beliefs is None else beliefs,
+    )
 
 
-@settings(max_examples=40, deadline=None)
+def pick(strategy, given, count, *, audit_share=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return suggest(strategy, count=count, audit_share=audit_share, state=given, rng=rng)
+
+
+@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     strategy=st.sampled_from(Strategy),
-    method=st.sampled_from(Method),
-    count=st.integers(1, 60),
+    count=st.integers(0, 60),
     share=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+    audit_share=st.sampled_from([0.0, 0.01, 0.3, 1.0]),
 )
-def test_suggestions_are_candidates_and_repeatable(seed, strategy, method, count, share):
+def test_suggestions_are_candidates_and_repeatable(seed, strategy, count, share, audit_share):
     rng = np.random.default_rng(seed)
-    vectors, truth = blobs(rng, [12, 9, 5, 4])
-    adj = graph(vectors, method=method)
-    labelled = rng.random(30) < share
-    candidates = ~labelled & (rng.random(30) < 0.8)
-    seeds = np.eye(CLASSES)[truth] * labelled[:, np.newaxis]
-    rows = beliefs(propagate(adj, seeds, labelled, 20))
-    answers = [
-        suggest(
-            strategy,
-            count=count,
-            candidates=np.flatnonzero(candidates).astype(np.int32),
-            labelled=labelled,
-            adj=adj,
-            beliefs=rows,
-            rng=np.random.default_rng(seed),
-        )
-        for _ in range(2)
-    ]
-    (nodes, scores), again = answers
-    assert len(nodes) == len(scores) == min(count, candidates.sum())
-    assert len(set(nodes.tolist())) == len(nodes)
-    assert candidates[nodes].all()
-    assert ((scores >= 0) & (scores <= 1)).all()
-    assert nodes.dtype == np.int32
-    assert scores.dtype == np.float32
-    np.testing.assert_array_equal(nodes, again[0])
+    features, _ = blobs(rng, [12, 9, 5, 4])
+    labelled = np.flatnonzero(rng.random(30) < share)
+    candidates = np.setdiff1d(np.flatnonzero(rng.random(30) < 0.8), labelled)
+    beliefs = rng.dirichlet(np.ones(CLASSES), 30).astype(np.float32)
+    now = state(features, labelled, beliefs if len(labelled) else None, candidates)
+    picks, again = (pick(strategy, now, count, audit_share=audit_share, seed=seed) for _ in range(2))
+    assert len(picks.nodes) == len(picks.scores) == len(picks.reasons) == len(picks.shares)
+    assert len(picks.nodes) == min(count, len(candidates))
+    assert len(set(picks.nodes.tolist())) == len(picks.nodes)
+    assert np.isin(picks.nodes, candidates).all()
+    assert ((picks.scores >= 0) & (picks.scores <= 1)).all()
+    assert (picks.nodes.dtype, picks.scores.dtype) == (np.int32, np.float32)
+    assert picks.shares.sum() <= 1 + 1e-9
+    np.testing.assert_array_equal(picks.nodes, again.nodes)
+    audits = [node for node, reason in zip(picks.nodes, picks.reasons, strict=True) if reason is Reason.AUDIT]
+    wanted = 1.0 if strategy is Strategy.AUDIT else audit_share
+    assert len(audits) == np.ceil(wanted * len(picks.nodes))
+    assert audits == now.audit[: len(audits)].tolist()
 
 
-@pytest.mark.parametrize("method", Method)
-@pytest.mark.parametrize("temperature", [0.01, 0.1])
-def test_coverage_goes_where_nobody_was(method, temperature):
-    vectors, truth = blobs(np.random.default_rng(1), [40, 30, 20, 10], spread=0.05)
-    adj = graph(vectors, method=method, temperature=temperature)
-    nobody = np.zeros(100, bool)
-    picks, _ = cover(adj, everyone(nobody), nobody, 4)
-    assert set(truth[picks]) == {0, 1, 2, 3}
+def test_audited_ones_are_spread_among_the_others():
+    features, _ = blobs(np.random.default_rng(0), [100])
+    picks = pick(Strategy.RANDOM, state(features), 40, audit_share=0.1)
+    places = [i for i, reason in enumerate(picks.reasons) if reason is Reason.AUDIT]
+    assert places == [5, 15, 25, 35]
+
+
+@pytest.mark.parametrize("strategy", [Strategy.COVERAGE, Strategy.AUTO])
+def test_the_first_picks_go_where_nobody_was(strategy):
+    features, truth = blobs(np.random.default_rng(1), [40, 30, 20, 10], spread=0.05)
+    picks = pick(strategy, state(features), 4)
+    assert set(truth[picks.nodes]) == {0, 1, 2, 3}
+    assert set(picks.reasons) == {Reason.COVERAGE}
     # One region is covered already: the first picks go to the others.
-    labelled = truth == 0
-    labelled[3:] &= False
-    picks, _ = cover(adj, everyone(labelled), labelled, 3)
-    assert set(truth[picks]) == {1, 2, 3}
+    assert set(truth[pick(strategy, state(features, [0, 1, 2]), 3).nodes]) == {1, 2, 3}
 
 
-def test_nodes_without_neighbours_are_suggested_too():
-    neighbours = np.array([[1], [0], [-1], [-1]], np.int32)
-    similarities = np.array([[1], [1], [-np.inf], [-np.inf]], np.float32)
-    adj = adjacency(neighbours, similarities, method=Method.SYMMETRIZED, temperature=0.1)
-    nobody = np.zeros(4, bool)
-    picks, scores = cover(adj, everyone(nobody), nobody, 10)
-    assert sorted(picks) == [0, 1, 2, 3]
-    assert np.isfinite(scores).all()
+def test_with_labels_the_default_goes_where_belief_is_divided():
+    rng = np.random.default_rng(2)
+    features, truth = blobs(rng, [60, 60, 60, 60], spread=0.1)
+    beliefs = np.eye(CLASSES, dtype=np.float32)[truth]
+    border = np.flatnonzero(truth == 2)
+    beliefs[border, 2:] = [0.55, 0.45]
+    labelled = np.concatenate([np.flatnonzero(truth == c)[:3] for c in range(CLASSES)])
+    now = state(features, labelled, beliefs)
+    picks = pick(Strategy.AUTO, now, 5)
+    assert set(truth[picks.nodes]) == {2}
+    # Nothing in doubt is worse than anything else: all are open again.
+    assert (
+        len(pick(Strategy.AUTO, state(features, labelled, np.eye(4, dtype=np.float32)[truth]), 5).nodes) == 5
+    )
+
+
+def test_a_pick_stands_for_what_is_nearest_to_it():
+    features, _ = blobs(np.random.default_rng(3), [50, 30, 20], spread=0.01)
+    everyone = np.arange(100, dtype=np.int32)
+
+    def shares(labelled, picks):
+        found = represented(features, everyone, np.array(labelled, np.int32), np.array(picks, np.int32))
+        return found.tolist()
+
+    assert shares([], [0, 60, 90]) == [0.5, 0.3, 0.2]
+    assert shares([0], [60, 90]) == [0.3, 0.2]
+    assert shares([0, 60, 90], [1])[0] < 0.5
+    assert shares(everyone[1:], [0]) == [0.01]
+    assert shares([], []) == []
+
+
+def test_few_nodes_and_none_with_features():
+    for count in (1, 2, 3):
+        features = np.zeros((count, 2), np.float32)
+        for strategy in Strategy:
+            assert sorted(pick(strategy, state(features), 5).nodes) == list(range(count))
 
 
 @pytest.mark.parametrize(
@@ -107,50 +133,41 @@ def test_uncertainty(strategy, expected):
     rows = np.array([[1, 0, 0], [0.5, 0.5, 0], [0.6, 0.3, 0.1], [0, 0, 0], [1 / 3] * 3], np.float32)
     by_hand = -(0.6 * np.log(0.6) + 0.3 * np.log(0.3) + 0.1 * np.log(0.1)) / np.log(3)
     worth = {"margin": [0, 1, 0.7, 1, 1], "entropy": [0, np.log(2) / np.log(3), by_hand, 1, 1]}[expected]
-    adj = graph(np.eye(5), k=1)
-    nodes, scores = suggest(
-        strategy,
-        count=5,
-        candidates=np.arange(5, dtype=np.int32),
-        labelled=np.zeros(5, bool),
-        adj=adj,
-        beliefs=rows,
-        rng=np.random.default_rng(0),
-    )
-    np.testing.assert_allclose(scores, np.array(worth)[nodes], atol=1e-6)
-    assert (np.diff(scores) <= 0).all()
-
-
-def test_coverage_beats_chance_where_classes_differ_in_size():
-    """A small region is missed by a few random labels, and found by coverage."""
-    rng = np.random.default_rng(4)
-    vectors, truth = blobs(rng, [120, 60, 15, 15])
-    adj = graph(vectors)
-
-    def accuracy(nodes):
-        clamped = np.isin(np.arange(len(truth)), nodes)
-        found, _ = decide(beliefs(propagate(adj, np.eye(CLASSES)[truth] * clamped[:, None], clamped, 20)))
-        return (found == truth).mean()
-
-    nobody = np.zeros(len(truth), bool)
-    chance = np.mean([accuracy(rng.choice(len(truth), 4, replace=False)) for _ in range(20)])
-    assert accuracy(cover(adj, everyone(nobody), nobody, 4)[0]) > chance + 0.1
+    picks = pick(strategy, state(np.eye(5, dtype=np.float32), beliefs=rows), 5)
+    np.testing.assert_allclose(picks.scores, np.array(worth)[picks.nodes], atol=1e-6)
+    assert (np.diff(picks.scores) <= 0).all()
+    assert set(picks.reasons) == {Reason.UNCERTAIN}
 
 
 def test_small_parts_wait_for_the_large_ones():
-    """Six bursts of 7 alike, which no edge joins to the rest, do not come before two regions of 150."""
-    sizes = [150, 150, *[7] * 6]
+    """Six bursts of 12 alike, which no edge joins to the rest, do not come before two regions of 150."""
+    sizes = [150, 150, *[12] * 6]
     rng = np.random.default_rng(9)
     part_of = np.repeat(np.arange(len(sizes)), sizes)
-    neighbours = np.array(
-        [
-            rng.permutation(np.flatnonzero((part_of == part_of[i]) & (np.arange(342) != i)))[:5]
-            for i in range(342)
-        ]
-    )
-    cosines = np.full(neighbours.shape, 0.9, np.float32)
-    adj = adjacency(neighbours.astype(np.int32), cosines, method=Method.SYMMETRIZED, temperature=0.1)
-    nobody = np.zeros(342, bool)
-    picks, _ = cover(adj, everyone(nobody), nobody, 12)
-    assert set(part_of[picks[:2]]) == {0, 1}
-    assert (part_of[picks] < 2).sum() >= 6
+    features = np.eye(len(sizes), dtype=np.float32)[part_of]
+    features[:300] += 0.3 * rng.normal(size=(300, len(sizes)))
+    graph = thin(features, np.arange(len(features), dtype=np.int32), NOBODY, 12)
+    places, gains = cover(graph, 12)
+    assert set(part_of[graph.nodes[places[:2]]]) == {0, 1}
+    assert (part_of[graph.nodes[places]] < 2).sum() >= 6
+    assert (gains >= 0).all()
+
+
+def test_walkers_that_survive_choose_the_next():
+    """One walker a node, moved by the dense transition matrix, gone where covered."""
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(80, 6)).astype(np.float32)
+    graph = thin(features, np.arange(60, dtype=np.int32), np.arange(60, 80, dtype=np.int32), 0)
+    edges = graph.edges.toarray()
+    assert (edges == edges.T).all()
+    assert (edges.sum(axis=1) >= 10).all()
+    covered = np.arange(80) >= 60
+    expected = []
+    for _ in range(5):
+        walkers = np.where(covered, 0.0, 1.0)
+        for _ in range(20):
+            walkers = np.where(covered, 0, (edges / edges.sum(axis=1, keepdims=True)).T @ walkers)
+        gain = np.where(covered, -1, walkers / edges.sum(axis=1) ** 0.75)
+        expected.append(int(gain.argmax()))
+        covered[expected[-1]] = True
+    assert cover(graph, 5)[0].tolist() == expected
