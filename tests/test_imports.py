@@ -29,6 +29,7 @@ NUMERIC = [
     "suggestion",
     "flagging",
     "classification",
+    "auditing",
 ]
 NUMERIC = [f"graph_service.{room}" for room in NUMERIC]
 

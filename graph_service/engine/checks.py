@@ -17,6 +17,7 @@ __all__ = [
     "item_count",
     "request_id",
     "text",
+    "within",
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -27,6 +28,13 @@ def in_range(value: float, field: str, low: float, high: float) -> None:
     """Refuse a number outside [low, high] (or NaN)."""
     if not low <= value <= high:
         message = f"{field} is {value}; it must be {low} to {high}"
+        raise InvalidArgument("OUT_OF_RANGE", message, field=field, limit=f"{low}..{high}", value=value)
+
+
+def within(value: float, field: str, low: float, high: float) -> None:
+    """Refuse a number outside the open interval (low, high), or NaN."""
+    if not low < value < high:
+        message = f"{field} is {value}; it must be above {low} and below {high}"
         raise InvalidArgument("OUT_OF_RANGE", message, field=field, limit=f"{low}..{high}", value=value)
 
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.auditing.order import audit_order
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
 from graph_service.linear.basis import Basis, fit_basis
@@ -60,6 +61,7 @@ class GraphView:
         basis: the linear map from vectors to features.
         features: float32 (slots, p), the principal components of the vectors; what is in a slot without a
             node means nothing.
+        audit: int64 (samples,), the samples in the order of the audit.
         neighbours: int32 (slots, k), padded with -1.
         similarities: float32 (slots, k), cosines, padded with -inf.
     """
@@ -85,6 +87,7 @@ class GraphView:
         self._adjacency: dict[tuple[Method, float], Once[Adjacency]] = {}
         self._lock = threading.Lock()
         self.sample = Once(self._sample)
+        self.audit = Once(lambda: audit_order(self.ids))
         self.basis = Once(self._basis)
         self.features = Once(lambda: self.basis().project(self._vectors))
         self._typical_temperature = Once(lambda: typical_temperature(self.similarities[self.nodes]))

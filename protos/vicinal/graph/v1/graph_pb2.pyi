@@ -1153,8 +1153,8 @@ class Suggestion(_message.Message):
     reason: Global___Reason.ValueType
     """Why it was chosen."""
     represents: _builtins.int
-    """Samples it stands for, itself included: those nearer to it along the graph
-    than to any labelled sample or better suggestion. An estimate.
+    """Samples it stands for, itself included: those nearer to it than to any
+    sample with a verified label or other suggestion of the answer. An estimate.
     """
     rival_class_index: _builtins.int
     """Class index of the second greatest belief, −1 when there is none."""

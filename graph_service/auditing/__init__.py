@@ -1,0 +1,1 @@
+"""Auditing: how right the beliefs are, judged on samples that chance chose."""

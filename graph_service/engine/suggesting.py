@@ -1,0 +1,142 @@
+"""What to label next, and how right the beliefs are: answers made from a snapshot, by pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.auditing.proportion import trials_to_reach, wilson
+from graph_service.engine.snapshot import Snapshot
+from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
+from graph_service.suggestion.uncertainty import rivals
+
+__all__ = ["Accuracy", "Interval", "Suggestion", "Suggestions", "accuracy", "suggestions"]
+
+Int32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One sample worth labelling; class -1 where it is unreached, rival -1 where there is no second."""
+
+    sample_id: str
+    score: float
+    class_index: int
+    confidence: float
+    reason: Reason
+    represents: int
+    rival_class_index: int
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """The samples to label next, best first."""
+
+    revision: int
+    items: list[Suggestion]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the ends of its interval, each 0 to 1."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """The share of right beliefs as the audit has it, None before the first audited sample.
+
+    Attributes:
+        audits_needed: audited samples it will take until the lower end reaches the target; None when the
+            share found is not above it. Before the first: as if all were right.
+    """
+
+    revision: int
+    audited_count: int
+    right_count: int
+    interval: Interval | None
+    target_reached: bool
+    audits_needed: int | None
+
+
+def suggestions(
+    snapshot: Snapshot,
+    *,
+    strategy: Strategy,
+    count: int,
+    audit_share: float,
+    seed: int,
+    exclude: Collection[str],
+) -> Suggestions:
+    """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
+    view, beliefs = snapshot.view, snapshot.beliefs()
+    if not len(view.nodes):
+        return Suggestions(snapshot.revision, [])
+    picks = suggest(
+        strategy,
+        count=count,
+        audit_share=audit_share,
+        state=_state(snapshot, exclude),
+        rng=np.random.default_rng([seed, snapshot.revision]),
+    )
+    nodes = picks.nodes
+    represents = np.maximum(np.rint(picks.shares * len(view.ids)), 1).astype(np.int64)
+    columns = (
+        view.node_samples[nodes],
+        picks.scores,
+        beliefs.classes[nodes],
+        beliefs.confidences[nodes],
+        represents,
+        rivals(beliefs.rows[nodes]),
+    )
+    items = [
+        Suggestion(view.ids[sample], score, class_index, confidence, reason, stands_for, rival)
+        for reason, sample, score, class_index, confidence, stands_for, rival in zip(
+            picks.reasons, *(column.tolist() for column in columns), strict=True
+        )
+    ]
+    return Suggestions(snapshot.revision, items)
+
+
+def accuracy(snapshot: Snapshot, *, target: float, level: float) -> Accuracy:
+    """Estimate the share of right beliefs from the audit, with Wilson's interval."""
+    audit = snapshot.audit()
+    share = audit.right / audit.count if audit.count else 1.0
+    interval = None
+    if audit.count:
+        interval = Interval(share, *wilson(audit.right, audit.count, level))
+    reached = interval is not None and interval.lower >= target
+    in_all = trials_to_reach(share, target, level)
+    return Accuracy(
+        revision=snapshot.revision,
+        audited_count=audit.count,
+        right_count=audit.right,
+        interval=interval,
+        target_reached=reached,
+        audits_needed=0 if reached else None if in_all is None else max(in_all - audit.count, 1),
+    )
+
+
+def _state(snapshot: Snapshot, exclude: Collection[str]) -> State:
+    view, clamped = snapshot.view, snapshot.labelled().clamped
+    closed = clamped.copy()
+    if exclude:
+        unwanted = set(exclude)
+        closed[[view.sample_nodes[i] for i, sample in enumerate(view.ids) if sample in unwanted]] = True
+    audit = view.sample_nodes[view.audit()]
+    audit = audit[np.sort(np.unique(audit, return_index=True)[1])]
+    return State(
+        candidates=view.nodes[~closed[view.nodes]],
+        labelled=view.nodes[clamped[view.nodes]],
+        audit=audit[~closed[audit]],
+        sample=view.sample(),
+        features=view.features(),
+        beliefs=snapshot.beliefs().rows,
+    )
