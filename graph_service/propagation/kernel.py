@@ -168,7 +168,6 @@ def _arrivals(
 def _multiplier(size: int) -> Callable[..., None]:
     """Return the kernel that multiplies `size` columns, leaves clamped rows, and adds to the sums of rows."""
 
-    @njit(parallel=True, error_model="numpy")
     def multiply(
         indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
         column: int, sums: Float32,
@@ -182,7 +181,11 @@ def _multiplier(size: int) -> Callable[..., None]:
                 store(there, i, column, row)
                 sums[i] += total(row)
 
-    return multiply
+    # Compiled kernels are linked by name when they come from the cache: kernels cached by two processes
+    # would else call each other's function of another size, which writes past the end of rows.
+    multiply.__qualname__ = f"multiply_{size}"
+    compiled: Callable[..., None] = njit(parallel=True, error_model="numpy")(multiply)
+    return compiled
 
 
 _multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for size in SIZES)
