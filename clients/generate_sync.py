@@ -28,6 +28,7 @@ NAMES = {
             "Connection",
             "DatasetCalls",
             "EmbedClient",
+            "FlagCalls",
             "GraphClient",
             "Pages",
             "ReadCalls",

@@ -14,9 +14,11 @@ from vicinal_cli.commands.beliefs import classify, export
 from vicinal_cli.commands.demo import demo
 from vicinal_cli.commands.embed import embed
 from vicinal_cli.commands.experiment.commands import app as experiment
+from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
-from vicinal_cli.commands.reading import flag, propagate, suggest
+from vicinal_cli.commands.reading import propagate
 from vicinal_cli.commands.status import status
+from vicinal_cli.commands.suggesting import accuracy, suggest
 from vicinal_cli.commands.up import up
 from vicinal_cli.console import fail
 from vicinal_cli.errors import CliError
@@ -34,7 +36,7 @@ app = typer.Typer(
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Services": (up, status, demo),
     "Images and labels in": (add, label, embed),
-    "Answers out": (suggest, flag, propagate, classify, export),
+    "Answers out": (suggest, accuracy, flag, noise, propagate, classify, export),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

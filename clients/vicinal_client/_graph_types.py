@@ -11,17 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Accuracy",
+    "AnnotatorNoise",
     "Beliefs",
     "Classification",
     "Dataset",
     "Evidence",
     "Flag",
+    "FlagKind",
     "Flags",
     "GraphLimits",
+    "Interval",
     "Label",
     "LabelKey",
     "Method",
+    "Noise",
     "Propagation",
+    "Reason",
     "Strategy",
     "Suggestion",
     "Suggestions",
@@ -61,7 +67,37 @@ class Strategy(Enum):
     ENTROPY = "entropy"
     """Largest entropy of the belief; unreached samples first."""
     COVERAGE = "coverage"
-    """Where most random-walk mass gathers that no labelled sample covers yet: the service's default."""
+    """Where most random-walk mass gathers that no labelled sample covers yet."""
+    AUTO = "auto"
+    """Coverage, and once there are some labels, of what is in doubt alone: the service's default."""
+    AUDIT = "audit"
+    """The next samples of the audit, in an order that is random and the same for every caller."""
+
+
+class Reason(Enum):
+    """Why a sample is suggested."""
+
+    RANDOM = "random"
+    """Drawn at random, as the control."""
+    UNCERTAIN = "uncertain"
+    """Its belief is divided: `class_index` against `rival_class_index`."""
+    COVERAGE = "coverage"
+    """No labelled sample stands for it and its like; `represents` says how many."""
+    AUDIT = "audit"
+    """Next in the audit."""
+
+
+class FlagKind(Enum):
+    """What flags are about."""
+
+    WRONG_LABEL = "wrong_label"
+    """Labels that are probably wrong."""
+    CONTRADICTION = "contradiction"
+    """Labels of exact or near duplicates that name different classes."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Samples that all but repeat an earlier one."""
+    OUTLIER = "outlier"
+    """Samples far from all others."""
 
 
 @dataclass(frozen=True)
@@ -195,22 +231,67 @@ class Suggestion:
         score: what the strategy maximised, 0 to 1; comparable within one answer only.
         class_index: class it is believed to have, −1 when unreached.
         confidence: belief in that class, 0 to 1.
+        reason: why it was chosen.
+        represents: samples it stands for, itself included; an estimate.
+        rival_class_index: class of the second greatest belief, −1 when there is none.
     """
 
     sample_id: str
     score: float
     class_index: int
     confidence: float
+    reason: Reason
+    represents: int
+    rival_class_index: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval, each 0 to 1.
+
+    Attributes:
+        estimate: the estimate.
+        lower: lower end.
+        upper: upper end.
+    """
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How many beliefs are right, as the audit has it.
+
+    Attributes:
+        revision: the revision it belongs to.
+        audited_count: samples of the audit that hold a verified label.
+        right_count: those whose belief, made without their own label, is right.
+        accuracy: share of samples without a verified label whose belief is right; None before the first
+            audited sample.
+        target_reached: whether the lower end has reached the target: labelling may stop.
+        audits_needed: audited samples it will take until it has, if the share stays as it is; None when it
+            would not.
+    """
+
+    revision: int
+    audited_count: int
+    right_count: int
+    accuracy: Interval | None
+    target_reached: bool
+    audits_needed: int | None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One neighbour that speaks against a label.
+    """One sample that speaks for a flag.
 
     Attributes:
-        sample_id: the neighbour.
+        sample_id: the sample.
         weight: its share of the vote about the flagged sample, 0 to 1.
-        class_name: the class it is believed to have.
+        class_name: the class it is believed to have, or, of a contradiction, that its label names; may be
+            empty.
         similarity: cosine similarity to the flagged sample, −1 to 1.
     """
 
@@ -222,19 +303,60 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Flag:
-    """One label that looks wrong.
+    """One label or sample that looks wrong.
 
     Attributes:
-        label: the suspected label.
-        suspicion: 0 to 1: one minus the belief in the label's class that remains without this label.
-        suggested_class: the class that the other labels support most.
-        evidence: the nearest samples that speak against the label, heaviest first.
+        label: the suspected label. For near duplicates and outliers, which concern no label, `class_name` is
+            empty where the sample has none, and the annotator and trust say nothing.
+        suspicion: 0 to 1. Wrong labels and contradictions: the estimated probability that the label is
+            wrong. Near duplicates: the cosine. Outliers: the share of samples that are less far from their
+            neighbours.
+        suggested_class: the class that the evidence supports most; empty for near duplicates and outliers.
+        evidence: for wrong labels the nearest samples that speak against the label, heaviest first; for
+            contradictions and near duplicates the other samples, for outliers the neighbours, nearest first.
     """
 
     label: Label
     suspicion: float
     suggested_class: str
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class AnnotatorNoise:
+    """How often an annotator is wrong.
+
+    Attributes:
+        annotator: the annotator; may be empty.
+        label_count: labels of the annotator.
+        noise_rate: estimated share of them that is wrong.
+    """
+
+    annotator: str
+    label_count: int
+    noise_rate: Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """How many labels are wrong.
+
+    Attributes:
+        revision: the revision it belongs to.
+        noise_rate: estimated share of labels that are wrong.
+        transition: float32 (classes, classes), the probability that a label states column's class when row's
+            is true. Rows sum to 1, or to 0 where no sample is believed to have the class.
+        transition_lower: float32 (classes, classes), the lower end of each entry's interval.
+        transition_upper: float32 (classes, classes), the upper end.
+        annotators: one for each, those with most labels first.
+    """
+
+    revision: int
+    noise_rate: Interval
+    transition: npt.NDArray[np.float32]
+    transition_lower: npt.NDArray[np.float32]
+    transition_upper: npt.NDArray[np.float32]
+    annotators: tuple[AnnotatorNoise, ...]
 
 
 @dataclass(frozen=True)

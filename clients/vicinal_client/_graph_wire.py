@@ -12,16 +12,22 @@ from vicinal.graph.v1 import graph_pb2
 from vicinal.types.v1 import tensor_pb2
 from vicinal.wire.tensors import unpack
 from vicinal_client._graph_types import (
+    Accuracy,
+    AnnotatorNoise,
     Beliefs,
     Classification,
     Dataset,
     Evidence,
     Flag,
+    FlagKind,
     GraphLimits,
+    Interval,
     Label,
     LabelKey,
     Method,
+    Noise,
     Propagation,
+    Reason,
     Strategy,
     Suggestion,
     Suggestions,
@@ -29,15 +35,18 @@ from vicinal_client._graph_types import (
 )
 
 __all__ = [
+    "accuracy",
     "beliefs",
     "classification",
     "dataset",
     "flag",
+    "flag_kind_value",
     "join_beliefs",
     "join_classifications",
     "label_keys",
     "label_message",
     "limits",
+    "noise",
     "propagation",
     "settings",
     "strategy_value",
@@ -60,6 +69,13 @@ def strategy_value(strategy: Strategy | None) -> graph_pb2.Strategy.ValueType:
     if strategy is None:
         return graph_pb2.STRATEGY_UNSPECIFIED
     return graph_pb2.Strategy.Value(f"STRATEGY_{Strategy(strategy).name}")
+
+
+def flag_kind_value(kind: FlagKind | None) -> graph_pb2.FlagKind.ValueType:
+    """Return the enum value of `kind`; None asks for the service's default."""
+    if kind is None:
+        return graph_pb2.FLAG_KIND_UNSPECIFIED
+    return graph_pb2.FlagKind.Value(f"FLAG_KIND_{FlagKind(kind).name}")
 
 
 def label_message(label: Label) -> graph_pb2.Label:
@@ -121,16 +137,38 @@ def propagation(message: graph_pb2.PropagateResponse) -> Propagation:
 def suggestions(message: graph_pb2.SuggestSamplesResponse) -> Suggestions:
     """Return the suggestions in `message`."""
     items = (
-        Suggestion(item.sample_id, item.score, item.class_index, item.confidence)
+        Suggestion(
+            sample_id=item.sample_id,
+            score=item.score,
+            class_index=item.class_index,
+            confidence=item.confidence,
+            reason=Reason[graph_pb2.Reason.Name(item.reason).removeprefix("REASON_")],
+            represents=item.represents,
+            rival_class_index=item.rival_class_index,
+        )
         for item in message.suggestions
     )
     return Suggestions(message.revision, tuple(items))
 
 
+def accuracy(message: graph_pb2.EstimateAccuracyResponse) -> Accuracy:
+    """Return the estimate in `message`."""
+    found = message.accuracy if message.HasField("accuracy") else None
+    return Accuracy(
+        revision=message.revision,
+        audited_count=message.audited_count,
+        right_count=message.right_count,
+        accuracy=_interval(found) if found else None,
+        target_reached=message.target_reached,
+        audits_needed=None if message.audits_needed < 0 else message.audits_needed,
+    )
+
+
 def flag(message: graph_pb2.Flag) -> Flag:
     """Return the flag in `message`."""
     label = message.label
-    trust = Trust[graph_pb2.Trust.Name(label.trust).removeprefix("TRUST_")]
+    stated = label.trust or graph_pb2.TRUST_GIVEN  # unset where the flag concerns no label
+    trust = Trust[graph_pb2.Trust.Name(stated).removeprefix("TRUST_")]
     evidence = (
         Evidence(one.sample_id, one.weight, one.class_name, one.similarity) for one in message.evidence
     )
@@ -139,6 +177,21 @@ def flag(message: graph_pb2.Flag) -> Flag:
         suspicion=message.suspicion,
         suggested_class=message.suggested_class,
         evidence=tuple(evidence),
+    )
+
+
+def noise(message: graph_pb2.EstimateNoiseResponse) -> Noise:
+    """Return the estimates in `message`."""
+    return Noise(
+        revision=message.revision,
+        noise_rate=_interval(message.noise_rate),
+        transition=unpack(message.transition, "transition"),
+        transition_lower=unpack(message.transition_lower, "transition_lower"),
+        transition_upper=unpack(message.transition_upper, "transition_upper"),
+        annotators=tuple(
+            AnnotatorNoise(one.annotator, one.label_count, _interval(one.noise_rate))
+            for one in message.annotators
+        ),
     )
 
 
@@ -184,6 +237,10 @@ def join_beliefs(pages: Sequence[Beliefs]) -> Beliefs:
         beliefs=_join([page.beliefs for page in pages]),
         total_count=pages[0].total_count,
     )
+
+
+def _interval(message: graph_pb2.Interval) -> Interval:
+    return Interval(message.estimate, message.lower, message.upper)
 
 
 def _optional(present: bool, message: tensor_pb2.Tensor) -> npt.NDArray[np.float32] | None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy.typing as npt
 
-from graph_service.engine import checks, reads
+from graph_service.engine import checks, flags, reads, suggesting
 from graph_service.engine.catalogue import Catalogue
 from graph_service.engine.dataset import Dataset, Summary
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Page
+from graph_service.engine.rankings import FlagKind
 from graph_service.engine.rules import Rules
 from graph_service.engine.snapshot import Snapshot
 from graph_service.engine.vectors import to_keep, unit
@@ -163,44 +164,63 @@ class Engine:
         *,
         strategy: Strategy,
         count: int,
+        audit_share: float,
         seed: int,
         exclude: Collection[str],
-    ) -> reads.Suggestions:
+    ) -> suggesting.Suggestions:
         """Choose the samples to label next."""
         dataset = self._datasets.get(name)
         checks.in_range(count, "count", 1, self.limits.max_suggestions)
+        checks.in_range(audit_share, "audit_share", 0, 1)
         if exclude:
             checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
-        return reads.suggestions(
-            dataset.snapshot(min_revision), strategy=strategy, count=count, seed=seed, exclude=exclude
+        return suggesting.suggestions(
+            dataset.snapshot(min_revision),
+            strategy=strategy,
+            count=count,
+            audit_share=audit_share,
+            seed=seed,
+            exclude=exclude,
         )
+
+    def estimate_accuracy(
+        self, name: str, min_revision: int, *, target: float, level: float
+    ) -> suggesting.Accuracy:
+        """Estimate how many beliefs are right, from the labels of the audit."""
+        dataset = self._datasets.get(name)
+        checks.within(target, "target", 0, 1)
+        checks.within(level, "level", 0, 1)
+        return suggesting.accuracy(dataset.snapshot(min_revision), target=target, level=level)
 
     def flag_errors(
         self,
         name: str,
         min_revision: int,
         *,
-        min_suspicion: float,
+        kind: FlagKind,
+        cut: flags.Cut,
         evidence_count: int,
         page_size: int,
         page_token: str,
-    ) -> tuple[reads.Flags, str]:
-        """Return a page of labels that look wrong, and the token of the next page."""
+    ) -> tuple[flags.Flags, str]:
+        """Return a page of labels or samples that look wrong, and the token of the next page."""
         dataset = self._datasets.get(name)
-        checks.in_range(min_suspicion, "min_suspicion", 0, 1)
+        flags.check(kind, cut)
         checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
-        query = f"flags {dataset.uid} {min_suspicion} {evidence_count}"
+        query = f"flags {dataset.uid} {kind} {cut} {evidence_count}"
         page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
         snapshot, page = self._page(dataset, min_revision, page_token, query)
-        flags = reads.flag(
-            snapshot,
-            min_suspicion=min_suspicion,
-            evidence_count=evidence_count,
-            start=page.start,
-            count=page_size,
+        found = flags.flag(
+            snapshot, kind=kind, cut=cut, evidence_count=evidence_count, start=page.start, count=page_size
         )
-        return flags, self._next(dataset, snapshot, page, page_size, flags.total_count)
+        return found, self._next(dataset, snapshot, page, page_size, found.total_count)
+
+    def estimate_noise(self, name: str, min_revision: int, *, level: float) -> flags.Noise:
+        """Estimate how many labels are wrong: overall, by class and by annotator."""
+        dataset = self._datasets.get(name)
+        checks.within(level, "level", 0, 1)
+        return flags.noise(dataset.snapshot(min_revision), level)
 
     def classify(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,26 +10,16 @@ import numpy.typing as npt
 from graph_service.classification.pooled import pooled_vote
 from graph_service.classification.vote import vote
 from graph_service.engine.snapshot import Snapshot
-from graph_service.events import Trust
-from graph_service.flagging.suspicion import evidence, suspicion
 from graph_service.propagation.beliefs import decide
-from graph_service.suggestion.strategies import Strategy, suggest
 from vicinal.wire.errors import FailedPrecondition
 
 __all__ = [
     "Classification",
-    "Evidence",
     "Export",
-    "Flag",
-    "Flags",
     "Propagated",
-    "Suggestion",
-    "Suggestions",
     "classify",
     "export",
-    "flag",
     "propagated",
-    "suggestions",
 ]
 
 Float32 = npt.NDArray[np.float32]
@@ -48,56 +37,6 @@ class Propagated:
     seconds: float
     classes: Int32
     confidences: Float32
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One sample worth labelling; class -1 where it is unreached."""
-
-    sample_id: str
-    score: float
-    class_index: int
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Suggestions:
-    """The samples to label next, best first."""
-
-    revision: int
-    items: list[Suggestion]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One neighbour that speaks against a label."""
-
-    sample_id: str
-    weight: float
-    class_name: str
-    similarity: float
-
-
-@dataclass(frozen=True)
-class Flag:
-    """One label that looks wrong."""
-
-    sample_id: str
-    annotator: str
-    class_name: str
-    trust: Trust
-    suspicion: float
-    suggested_class: str
-    evidence: list[Evidence]
-
-
-@dataclass(frozen=True)
-class Flags:
-    """A page of the labels that look wrong, the most suspicious first."""
-
-    revision: int
-    items: list[Flag]
-    total_count: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,61 +85,6 @@ def propagated(snapshot: Snapshot) -> Propagated:
     )
 
 
-def suggestions(
-    snapshot: Snapshot, *, strategy: Strategy, count: int, seed: int, exclude: Collection[str]
-) -> Suggestions:
-    """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
-    view, clamped = snapshot.view, snapshot.labelled().clamped
-    beliefs = snapshot.beliefs()
-    closed = clamped.copy()
-    if exclude:
-        unwanted = set(exclude)
-        closed[[view.sample_nodes[i] for i, sample in enumerate(view.ids) if sample in unwanted]] = True
-    nodes, scores = suggest(
-        strategy,
-        count=count,
-        candidates=view.nodes[~closed[view.nodes]],
-        labelled=clamped,
-        adj=snapshot.adjacency,
-        beliefs=beliefs.rows,
-        rng=np.random.default_rng([seed, snapshot.revision]),
-    )
-    columns = (view.node_samples[nodes], scores, beliefs.classes[nodes], beliefs.confidences[nodes])
-    return Suggestions(
-        snapshot.revision,
-        [
-            Suggestion(view.ids[sample], score, class_index, confidence)
-            for sample, score, class_index, confidence in zip(*(c.tolist() for c in columns), strict=True)
-        ],
-    )
-
-
-def flag(snapshot: Snapshot, *, min_suspicion: float, evidence_count: int, start: int, count: int) -> Flags:
-    """Return labels number `start` to `start + count` among those at least this suspicious."""
-    labels = snapshot.labels
-    nodes = snapshot.label_nodes()
-    held_out = snapshot.held_out()
-    scores = suspicion(held_out[nodes], labels.classes)
-    best, _ = decide(held_out[nodes])
-    believed = snapshot.beliefs().classes
-    flagged = np.flatnonzero((scores >= min_suspicion) & (best >= 0) & (best != labels.classes))
-    # Equal suspicion keeps the labels' own order, so that pages of one revision always agree.
-    order = flagged[np.argsort(-scores[flagged], kind="stable")]
-    items = [
-        Flag(
-            sample_id=snapshot.view.ids[labels.samples[i]],
-            annotator=labels.annotator_names[labels.annotators[i]],
-            class_name=snapshot.classes[labels.classes[i]],
-            trust=Trust(labels.trusts[i]),
-            suspicion=float(scores[i]),
-            suggested_class=snapshot.classes[best[i]],
-            evidence=_evidence(snapshot, believed, int(nodes[i]), int(labels.classes[i]), evidence_count),
-        )
-        for i in order[start : start + count].tolist()
-    ]
-    return Flags(snapshot.revision, items, len(order))
-
-
 def classify(snapshot: Snapshot, vectors: Float32, nodes: Int32, similarities: Float32) -> Classification:
     """Judge vectors (m, dimension) by their nearest nodes (m, k), as the method judges those inside."""
     temperature = snapshot.view.temperature(snapshot.propagation)
@@ -232,18 +116,3 @@ def export(snapshot: Snapshot, *, start: int, count: int) -> Export:
         beliefs.rows[nodes],
         len(view.ids),
     )
-
-
-def _evidence(snapshot: Snapshot, believed: Int32, node: int, label: int, count: int) -> list[Evidence]:
-    """Return the neighbours of a flagged label's node that speak against it, as samples."""
-    view = snapshot.view
-    against = evidence(snapshot.adjacency, node, label, believed, count)
-    return [
-        Evidence(
-            sample_id=view.ids[view.node_samples[other]],
-            weight=weight,
-            class_name=snapshot.classes[class_index],
-            similarity=view.similarity(node, other),
-        )
-        for other, weight, class_index in zip(*(column.tolist() for column in against), strict=True)
-    ]

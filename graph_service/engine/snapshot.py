@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.auditing.order import audited
+from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
 from graph_service.engine.tables import Tables
 from graph_service.engine.view import GraphView, Once
 from graph_service.events import Method, Trust
-from graph_service.flagging.suspicion import held_out_beliefs
+from graph_service.flagging.held_out import propagated
 from graph_service.pooling.infer import Pooled, infer
 from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency
@@ -24,6 +27,9 @@ __all__ = ["Beliefs", "Snapshot", "take"]
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+
+_FOLDS = 10
+"""Parts of the audit held out in turn. More leave fewer labels out at a time, and take longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,20 @@ class Beliefs:
     pooled: Pooled | None
 
 
+@dataclass(frozen=True)
+class Audit:
+    """How the beliefs did on the audited samples.
+
+    Attributes:
+        count: audited samples (see `auditing.order`), copies of one another each counted.
+        right: those whose belief, made without the labels of a tenth of the audit that they and their copies
+            are in, is the verified class.
+    """
+
+    count: int
+    right: int
+
+
 class Snapshot:
     """One revision of a dataset. Safe to read from many threads, for as long as one likes."""
 
@@ -67,10 +87,31 @@ class Snapshot:
         self.propagation = tables.propagation
         self.classes: tuple[str, ...] = tuple(tables.classes)
         self.view = view
+        self._hold(labels)
+
+    def _hold(self, labels: LabelColumns) -> None:
         self.labels = labels
         self.labelled = Once(self._labelled)
         self.beliefs = Once(self._beliefs)
-        self.held_out = Once(self._held_out)
+        self.statements = Once(self._statements)
+        self.judging = Judging(self.view, labels, self.statements, self._believe)
+        self.audit = Once(self._audit)
+
+    def without(self, nodes: npt.NDArray[np.integer]) -> Snapshot:
+        """Return this revision as it would be had nobody labelled these nodes."""
+        kept = ~np.isin(self.label_nodes(), nodes)
+        labels = self.labels
+        other = copy(self)
+        other._hold(
+            replace(
+                labels,
+                samples=labels.samples[kept],
+                annotators=labels.annotators[kept],
+                classes=labels.classes[kept],
+                trusts=labels.trusts[kept],
+            )
+        )
+        return other
 
     @property
     def adjacency(self) -> Adjacency:
@@ -102,8 +143,7 @@ class Snapshot:
         scores[marks.labelled] /= scores[marks.labelled].sum(axis=1, keepdims=True)
         return scores
 
-    def statements(self) -> Statements:
-        """Return the labels by node."""
+    def _statements(self) -> Statements:
         trusts = self.labels.trusts
         verified = trusts == Trust.VERIFIED
         return Statements(self.label_nodes(), self.labels.classes, verified, len(self.classes))
@@ -123,9 +163,27 @@ class Snapshot:
     def _pooled(self) -> Pooled:
         return infer(self.adjacency, self.view.features(), self.view.sample(), self.statements())
 
-    def _held_out(self) -> Float32:
-        labelled, numbers = self.labelled().labelled, self.view.node_samples
-        return held_out_beliefs(self.adjacency, self._seeds(), labelled, numbers, self.propagation.steps)
+    def _believe(self, labels: Statements) -> tuple[npt.NDArray[np.integer], Float32]:
+        """Return the classes stated, and what the dataset's method believes from these labels alone."""
+        if self.propagation.method is Method.POOLED:
+            pooled = infer(self.adjacency, self.view.features(), self.view.sample(), labels)
+            return pooled.seen, pooled.beliefs
+        return propagated(self.adjacency, labels, self.propagation.steps)
+
+    def _audit(self) -> Audit:
+        order = self.view.sample_nodes[self.view.audit()]
+        drawn = order[audited(self.labelled().clamped[order])]
+        nodes, first, counts = np.unique(drawn, return_index=True, return_counts=True)
+        by_order = np.argsort(first)  # the order of slots does not outlast a restart
+        nodes, counts = nodes[by_order], counts[by_order]
+        stated = self.statements()
+        right = np.zeros(len(nodes), np.bool_)
+        for fold in range(min(_FOLDS, len(nodes))):
+            held = slice(fold, None, _FOLDS)
+            verified = stated.seeds[np.searchsorted(stated.labelled, nodes[held])].argmax(axis=1)
+            believed = self.without(nodes[held]).beliefs().classes[nodes[held]]
+            right[held] = believed == stated.seen[verified]
+        return Audit(len(drawn), int(counts[right].sum()))
 
 
 def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:

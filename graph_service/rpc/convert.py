@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TypeVar
 
-from graph_service.engine import reads
+from graph_service.engine import suggesting
 from graph_service.engine.dataset import Summary
 from graph_service.engine.limits import Limits
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
-from graph_service.suggestion.strategies import Strategy
+from graph_service.suggestion.strategies import Reason, Strategy
 from vicinal.graph.v1 import graph_pb2 as pb
 from vicinal.wire.errors import InvalidArgument
 
 __all__ = [
+    "accuracy_to",
     "created_from",
     "dataset_to",
-    "flag_to",
+    "known",
     "label_from",
     "limits_to",
     "listed_to",
@@ -34,11 +35,19 @@ _DEFAULT_NEIGHBOURS = 10
 _METHODS = {0: Propagation.method, **{int(m): m for m in Method}}
 _TRUSTS = {0: Trust.VERIFIED, **{int(t): t for t in Trust}}
 _STRATEGIES: dict[int, Strategy] = {
-    pb.STRATEGY_UNSPECIFIED: Strategy.COVERAGE,
+    pb.STRATEGY_UNSPECIFIED: Strategy.AUTO,
     pb.STRATEGY_RANDOM: Strategy.RANDOM,
     pb.STRATEGY_MARGIN: Strategy.MARGIN,
     pb.STRATEGY_ENTROPY: Strategy.ENTROPY,
     pb.STRATEGY_COVERAGE: Strategy.COVERAGE,
+    pb.STRATEGY_AUTO: Strategy.AUTO,
+    pb.STRATEGY_AUDIT: Strategy.AUDIT,
+}
+_REASONS = {
+    Reason.RANDOM: pb.REASON_RANDOM,
+    Reason.UNCERTAIN: pb.REASON_UNCERTAIN,
+    Reason.COVERAGE: pb.REASON_COVERAGE,
+    Reason.AUDIT: pb.REASON_AUDIT,
 }
 
 
@@ -53,7 +62,7 @@ def created_from(request: pb.CreateDatasetRequest) -> DatasetCreated:
         classes=tuple(request.classes),
         neighbours=request.neighbours if request.HasField("neighbours") else _DEFAULT_NEIGHBOURS,
         propagation=Propagation(
-            method=_known(_METHODS, settings.method, "propagation.method"),
+            method=known(_METHODS, settings.method, "propagation.method"),
             temperature=settings.temperature if settings.HasField("temperature") else defaults.temperature,
             steps=settings.steps if settings.HasField("steps") else defaults.steps,
         ),
@@ -64,7 +73,7 @@ def updated_from(request: pb.UpdateDatasetRequest) -> DatasetUpdated:
     """Return the event that an UpdateDatasetRequest asks for; what is not set stays None."""
     settings = request.propagation
     return DatasetUpdated(
-        method=_known(_METHODS, settings.method, "propagation.method") if settings.method else None,
+        method=known(_METHODS, settings.method, "propagation.method") if settings.method else None,
         temperature=settings.temperature if settings.HasField("temperature") else None,
         steps=settings.steps if settings.HasField("steps") else None,
         new_classes=tuple(request.new_classes),
@@ -73,13 +82,13 @@ def updated_from(request: pb.UpdateDatasetRequest) -> DatasetUpdated:
 
 def label_from(label: pb.Label, field: str) -> tuple[str, str, str, Trust]:
     """Return a label as (sample id, annotator, class name, trust)."""
-    trust = _known(_TRUSTS, label.trust, f"{field}.trust")
+    trust = known(_TRUSTS, label.trust, f"{field}.trust")
     return label.sample_id, label.annotator, label.class_name, trust
 
 
 def strategy_from(value: int) -> Strategy:
     """Return the strategy asked for, or the default."""
-    return _known(_STRATEGIES, value, "strategy")
+    return known(_STRATEGIES, value, "strategy")
 
 
 def dataset_to(summary: Summary) -> pb.Dataset:
@@ -117,27 +126,29 @@ def limits_to(limits: Limits) -> pb.Limits:
     return pb.Limits(**asdict(limits))
 
 
-def suggestion_to(suggestion: reads.Suggestion) -> pb.Suggestion:
+def suggestion_to(suggestion: suggesting.Suggestion) -> pb.Suggestion:
     """Return one suggestion."""
-    return pb.Suggestion(**asdict(suggestion))
+    return pb.Suggestion(**{**asdict(suggestion), "reason": _REASONS[suggestion.reason]})
 
 
-def flag_to(flag: reads.Flag) -> pb.Flag:
-    """Return one flag with its evidence."""
-    return pb.Flag(
-        label=pb.Label(
-            sample_id=flag.sample_id,
-            class_name=flag.class_name,
-            annotator=flag.annotator,
-            trust=pb.Trust.ValueType(flag.trust),
-        ),
-        suspicion=flag.suspicion,
-        suggested_class=flag.suggested_class,
-        evidence=[pb.Evidence(**asdict(evidence)) for evidence in flag.evidence],
+def accuracy_to(found: suggesting.Accuracy) -> pb.EstimateAccuracyResponse:
+    """Return the estimate of the audit."""
+    return pb.EstimateAccuracyResponse(
+        revision=found.revision,
+        audited_count=found.audited_count,
+        right_count=found.right_count,
+        accuracy=pb.Interval(**asdict(found.interval)) if found.interval else None,
+        target_reached=found.target_reached,
+        audits_needed=-1 if found.audits_needed is None else found.audits_needed,
     )
 
 
-def _known(values: Mapping[int, T], value: int, field: str) -> T:
+def known(values: Mapping[int, T], value: int, field: str) -> T:
+    """Return what an enum's value names.
+
+    Raises:
+        InvalidArgument: OUT_OF_RANGE when it names nothing.
+    """
     if value not in values:
         message = f"{field} is {value}, which names nothing"
         limit = ", ".join(str(known) for known in values)

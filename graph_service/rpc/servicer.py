@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from graph_service.engine.engine import Engine
-from graph_service.rpc import convert
+from graph_service.rpc import convert, flags
 from graph_service.rpc.admission import Admission
 from vicinal.graph.v1 import graph_pb2 as pb
 from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
@@ -164,30 +164,57 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
             request.min_revision,
             strategy=convert.strategy_from(request.strategy),
             count=request.count if request.HasField("count") else 10,
+            audit_share=request.audit_share,
             seed=request.seed,
             exclude=request.exclude_sample_ids,
         )
         items = map(convert.suggestion_to, outcome.items)
         return pb.SuggestSamplesResponse(revision=outcome.revision, suggestions=items)
 
+    async def EstimateAccuracy(
+        self, request: pb.EstimateAccuracyRequest, context: Context
+    ) -> pb.EstimateAccuracyResponse:
+        found = await self._run(
+            request,
+            self._engine.estimate_accuracy,
+            request.dataset,
+            request.min_revision,
+            target=request.target if request.HasField("target") else 0.95,
+            level=request.level if request.HasField("level") else 0.95,
+        )
+        return convert.accuracy_to(found)
+
     async def FlagErrors(self, request: pb.FlagErrorsRequest, context: Context) -> pb.FlagErrorsResponse:
         return await self._run(request, self._flag_errors, request)
 
     def _flag_errors(self, request: pb.FlagErrorsRequest) -> pb.FlagErrorsResponse:
-        flags, next_page = self._engine.flag_errors(
+        found, next_page = self._engine.flag_errors(
             request.dataset,
             request.min_revision,
-            min_suspicion=request.min_suspicion if request.HasField("min_suspicion") else 0.5,
+            kind=flags.kind_from(request.kind),
+            cut=flags.cut_from(request),
             evidence_count=request.evidence_count if request.HasField("evidence_count") else 5,
             page_size=request.page_size if request.HasField("page_size") else _FLAG_PAGE_SIZE,
             page_token=request.page_token,
         )
         return pb.FlagErrorsResponse(
-            revision=flags.revision,
-            flags=map(convert.flag_to, flags.items),
-            total_count=flags.total_count,
+            revision=found.revision,
+            flags=map(flags.flag_to, found.items),
+            total_count=found.total_count,
             next_page_token=next_page,
         )
+
+    async def EstimateNoise(
+        self, request: pb.EstimateNoiseRequest, context: Context
+    ) -> pb.EstimateNoiseResponse:
+        noise = await self._run(
+            request,
+            self._engine.estimate_noise,
+            request.dataset,
+            request.min_revision,
+            level=request.level if request.HasField("level") else 0.95,
+        )
+        return flags.noise_to(noise)
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         outcome = await self._run(

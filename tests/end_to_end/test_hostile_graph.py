@@ -161,6 +161,24 @@ HOSTILE = {
         "OUT_OF_RANGE",
         "propagation.method",
     ),
+    "suggest: audit share": (
+        "SuggestSamples",
+        pb.SuggestSamplesRequest(dataset="d", audit_share=1.5),
+        "OUT_OF_RANGE",
+        "audit_share",
+    ),
+    "accuracy: target": (
+        "EstimateAccuracy",
+        pb.EstimateAccuracyRequest(dataset="d", target=1),
+        "OUT_OF_RANGE",
+        "target",
+    ),
+    "accuracy: level": (
+        "EstimateAccuracy",
+        pb.EstimateAccuracyRequest(dataset="d", level=float("nan")),
+        "OUT_OF_RANGE",
+        "level",
+    ),
     "suggest: strategy": (
         "SuggestSamples",
         pb.SuggestSamplesRequest(dataset="d", strategy=99),
@@ -172,6 +190,26 @@ HOSTILE = {
         pb.FlagErrorsRequest(dataset="d", min_suspicion=float("nan")),
         "OUT_OF_RANGE",
         "min_suspicion",
+    ),
+    "flags: kind": ("FlagErrors", pb.FlagErrorsRequest(dataset="d", kind=9), "OUT_OF_RANGE", "kind"),
+    "flags: budget": ("FlagErrors", pb.FlagErrorsRequest(dataset="d", budget=0), "OUT_OF_RANGE", "budget"),
+    "flags: precision": (
+        "FlagErrors",
+        pb.FlagErrorsRequest(dataset="d", target_precision=0.0),
+        "OUT_OF_RANGE",
+        "target_precision",
+    ),
+    "flags: precision of outliers": (
+        "FlagErrors",
+        pb.FlagErrorsRequest(dataset="d", kind=pb.FLAG_KIND_OUTLIER, target_precision=0.9),
+        "OUT_OF_RANGE",
+        "target_precision",
+    ),
+    "noise: level": (
+        "EstimateNoise",
+        pb.EstimateNoiseRequest(dataset="d", level=1.0),
+        "OUT_OF_RANGE",
+        "level",
     ),
     "page token": (
         "ExportBeliefs",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vicinal_cli.demo.sample import unpack
-from vicinal_client import Label, LabelKey, Method, NotFound, Strategy, Trust
+from vicinal_client import Label, LabelKey, Method, NotFound, Reason, Strategy, Trust
 
 PER_CLASS = 30
 
@@ -97,10 +97,29 @@ def test_every_strategy_and_method(graph, clusters):
             assert picks == [pick.sample_id for pick in graph.suggest(name, 3, strategy=strategy, seed=3)]
             graph.add_labels(name, {pick: "abc"[int(pick[1:]) % 3] for pick in picks})
         right = (graph.export_beliefs(name).classes == truth).mean()
-        assert right > (0.9 if strategy is Strategy.COVERAGE else 0.4), name
+        assert right > (0.9 if strategy in (Strategy.COVERAGE, Strategy.AUTO) else 0.4), name
     assert [dataset.name for dataset in graph.list_datasets()] == sorted(
         f"{strategy.value}-{method.value}" for strategy, method in itertools.product(Strategy, Method)
     )
+
+
+def test_an_audit_says_when_to_stop(graph, clusters):
+    ids, vectors, _ = clusters
+    graph.create_dataset("d", dimension=16, classes=["a", "b", "c"])
+    graph.add_samples("d", ids, vectors)
+    assert graph.estimate_accuracy("d").accuracy is None
+    for _ in range(6):
+        picks = graph.suggest("d", 10, audit_share=0.5)
+        assert [pick.reason for pick in picks].count(Reason.AUDIT) == 5
+        assert sum(pick.represents for pick in picks) <= len(ids) + 10
+        graph.add_labels("d", {pick.sample_id: "abc"[int(pick.sample_id[1:]) % 3] for pick in picks})
+    found = graph.estimate_accuracy("d", target=0.8)
+    assert found.audited_count >= 30
+    assert found.target_reached
+    assert found.accuracy.lower <= found.right_count / found.audited_count <= found.accuracy.upper
+    next_audits = [pick.sample_id for pick in graph.suggest("d", 3, strategy=Strategy.AUDIT)]
+    again = graph.suggest("d", 3, strategy=Strategy.AUDIT, seed=9, exclude=next_audits[:1])
+    assert [pick.sample_id for pick in again][:2] == next_audits[1:]
 
 
 def test_exact_duplicates_share_a_belief(graph, clusters):

@@ -17,7 +17,9 @@ COMMANDS = [
     "label",
     "embed",
     "suggest",
+    "accuracy",
     "flag",
+    "noise",
     "propagate",
     "classify",
     "export",
@@ -77,6 +79,19 @@ def test_labels_from_folders_are_flagged(vicinal, pictures, tmp_path):
         *("blue/wrong.png", "blue", f"{first['suspicion']:.3f}", "red", "given"),
         "red, red, red",
     ]
+    (top,) = vicinal("flag", "-d", "given", "--budget", "1", "--format", "jsonl").stdout.splitlines()
+    assert json.loads(top)["id"] == "blue/wrong.png"
+    odd = rows(
+        vicinal("flag", "-d", "given", "--kind", "outliers", "--budget", "3", "--format", "csv").stdout
+    )
+    assert len(odd) == 3
+    assert all(row["trust"] == "" for row in odd)
+    overall, *others = rows(vicinal("noise", "-d", "given", "--format", "csv").stdout)
+    assert float(overall["lower"]) <= float(overall["wrong"]) <= float(overall["upper"]) < 0.3
+    assert overall["labels"] == "90"
+    assert others[0]["of"] == "class"
+    assert (others[-1]["of"], others[-1]["labels"]) == ("annotator", "90")
+    assert "at most one" in vicinal("flag", "--budget", "1", "--precision", "0.9", fails=True).stderr
     vicinal("label", "blue/wrong.png", "red", "-d", "given")
     vicinal("label", "blue/wrong.png", "--remove", "-d", "given")
     assert status_of(vicinal, "given")["given"] == 89

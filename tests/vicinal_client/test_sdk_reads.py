@@ -8,7 +8,19 @@ from google.protobuf.duration_pb2 import Duration
 
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import pack
-from vicinal_client import Aborted, Evidence, Flag, Label, Strategy, Suggestion, Trust
+from vicinal_client import (
+    Aborted,
+    Accuracy,
+    Evidence,
+    Flag,
+    FlagKind,
+    Interval,
+    Label,
+    Reason,
+    Strategy,
+    Suggestion,
+    Trust,
+)
 
 SAMPLES = [f"s{i}" for i in range(20)]
 CLASSES = np.array([i % 3 - 1 for i in range(20)], np.int32)
@@ -138,13 +150,21 @@ def test_suggestions_are_a_sequence_with_a_revision(graph, graph_script):
     graph_script.answers["SuggestSamples"] = lambda request: graph_pb2.SuggestSamplesResponse(
         revision=4,
         suggestions=[
-            graph_pb2.Suggestion(sample_id=sample, score=0.5, class_index=-1, confidence=0.0)
+            graph_pb2.Suggestion(
+                sample_id=sample,
+                score=0.5,
+                class_index=-1,
+                reason=graph_pb2.REASON_COVERAGE,
+                represents=312,
+                rival_class_index=-1,
+            )
             for sample in SAMPLES[: request.count]
         ],
     )
-    found = graph.suggest("pets", 3, strategy=Strategy.MARGIN, seed=2**64 - 1, exclude=["x"])
+    found = graph.suggest("pets", 3, strategy=Strategy.MARGIN, seed=2**64 - 1, exclude=["x"], audit_share=0.5)
     assert found.revision == 4
-    assert list(found) == [Suggestion(sample, 0.5, -1, 0.0) for sample in SAMPLES[:3]]
+    reason = Reason.COVERAGE
+    assert list(found) == [Suggestion(sample, 0.5, -1, 0.0, reason, 312, -1) for sample in SAMPLES[:3]]
     assert (found[1].sample_id, found[-1].sample_id, len(found), len(found[:2])) == ("s1", "s2", 3, 2)
     graph.suggest("pets")
     first, second = graph_script.requests("SuggestSamples")
@@ -154,6 +174,27 @@ def test_suggestions_are_a_sequence_with_a_revision(graph, graph_script):
         ["x"],
     )
     assert (second.strategy, second.count) == (graph_pb2.STRATEGY_UNSPECIFIED, 10)
+    assert (first.audit_share, second.audit_share) == (0.5, 0)
+
+
+def test_accuracy_before_and_after_the_first_audit(graph, graph_script):
+    graph_script.answers["EstimateAccuracy"] = lambda _: graph_pb2.EstimateAccuracyResponse(
+        revision=3, audits_needed=73
+    )
+    assert graph.estimate_accuracy("pets") == Accuracy(3, 0, 0, None, False, 73)
+    graph_script.answers["EstimateAccuracy"] = lambda _: graph_pb2.EstimateAccuracyResponse(
+        revision=4,
+        audited_count=10,
+        right_count=8,
+        accuracy=graph_pb2.Interval(estimate=0.8, lower=0.5, upper=0.9),
+        target_reached=True,
+        audits_needed=-1,
+    )
+    found = graph.estimate_accuracy("pets", target=0.4, level=0.9)
+    assert found == Accuracy(4, 10, 8, Interval(0.8, 0.5, 0.9), True, None)
+    first, second = graph_script.requests("EstimateAccuracy")
+    assert (first.target, first.level) == (0.95, 0.95)
+    assert (second.target, second.level) == (0.4, 0.9)
 
 
 def test_flags_follow_all_pages(graph, graph_script):
@@ -170,6 +211,19 @@ def test_flags_follow_all_pages(graph, graph_script):
         request.page_token = ""
     assert requests[1:] == requests[:1] * 2
     assert (requests[0].min_suspicion, requests[0].evidence_count) == (0.25, 3)
+
+
+@pytest.mark.parametrize(
+    ("cut", "field"),
+    [({}, None), ({"budget": 3}, "budget"), ({"target_precision": 0.9}, "target_precision")],
+)
+def test_at_most_one_cut_is_sent(graph, graph_script, cut, field):
+    graph_script.answers["FlagErrors"] = lambda _: graph_pb2.FlagErrorsResponse(revision=1)
+    graph.flag_errors("pets", kind=FlagKind.WRONG_LABEL, **cut)
+    (request,) = graph_script.requests("FlagErrors")
+    assert (request.WhichOneof("cut"), request.kind) == (field, graph_pb2.FLAG_KIND_WRONG_LABEL)
+    with pytest.raises(ValueError, match="at most one"):
+        graph.flag_errors("pets", min_suspicion=0.5, budget=1)
 
 
 @pytest.mark.parametrize(("limit", "pages"), [(0, 1), (1, 1), (7, 1), (8, 2), (20, 3), (1000, 3)])

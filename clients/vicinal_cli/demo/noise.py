@@ -15,7 +15,7 @@ RATE = 0.10
 """Share of the labels that are made wrong."""
 
 THRESHOLDS = (0.5, 0.7, 0.9)
-"""Suspicions from which on the flags are counted; the first is the service's default."""
+"""Suspicions (probabilities of being wrong) from which on the flags are counted."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Hunt:
         wrong: the samples whose label was made wrong, at least one.
         ranking: samples with the suspicion of their label, most suspicious first; those that nothing speaks
             against are left out.
-        flags: at the service's default threshold, most suspicious first.
+        flags: where the service ends them by default, most suspicious first.
     """
 
     labels: Mapping[str, str]
@@ -56,7 +56,15 @@ class Hunt:
 
     def at(self, suspicion: float) -> Catch:
         """Return what is flagged at that threshold."""
-        flagged = [name for name, found in self.ranking if found >= suspicion]
+        return self._caught(suspicion, [name for name, found in self.ranking if found >= suspicion])
+
+    @property
+    def by_default(self) -> Catch:
+        """What is flagged by default; its suspicion is the least of these flags, 1 without any."""
+        least = min((flag.suspicion for flag in self.flags), default=1.0)
+        return self._caught(least, [flag.label.sample_id for flag in self.flags])
+
+    def _caught(self, suspicion: float, flagged: Sequence[str]) -> Catch:
         hits = sum(name in self.wrong for name in flagged)
         precision = hits / len(flagged) if flagged else 0.0
         return Catch(suspicion, len(flagged), hits, precision, hits / len(self.wrong))

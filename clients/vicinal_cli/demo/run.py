@@ -145,11 +145,12 @@ def _hunt(client: GraphClient, truth: Mapping[str, str], watch: Stopwatch) -> Hu
     with watch.lap("planting wrong labels and flagging"):
         found = hunt(client, _NOISY, truth, _SEED)
     stdout.print(f"[bold]wrong labels: {len(found.wrong)} of {len(truth)} ({RATE:.0%}) planted at random")
-    for i, threshold in enumerate(THRESHOLDS):
-        catch = found.at(threshold)
+    default = found.by_default
+    for catch in (default, *map(found.at, THRESHOLDS)):
+        remark = "  (the default)" if catch is default else ""
         stdout.print(
-            f"  suspicion ≥ {threshold}  {catch.flagged:5} flagged, precision {catch.precision:6.1%}, "
-            f"recall {catch.recall:6.1%}{'' if i else '  (the default)'}"
+            f"  suspicion ≥ {catch.suspicion:.2f}  {catch.flagged:5} flagged, "
+            f"precision {catch.precision:6.1%}, recall {catch.recall:6.1%}{remark}"
         )
     stdout.print(f"  average precision of the ranking by suspicion {found.average_precision:6.1%}")
     return found

@@ -1,8 +1,7 @@
-"""The calls that read: propagate, suggest, flag, classify, export."""
+"""The calls that read: propagate, suggest, estimate the accuracy, classify, export."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 
 import numpy as np
@@ -13,20 +12,20 @@ from vicinal.wire.tensors import pack
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import fitting, matrix, message_budget, split, told_as_whole
 from vicinal_client._graph_types import (
+    Accuracy,
     Beliefs,
     Classification,
-    Flags,
     Propagation,
     Strategy,
     Suggestions,
 )
 from vicinal_client._progress import Progress
-from vicinal_client._sync._paging import Pages
+from vicinal_client._sync._flags import FlagCalls
 
 __all__ = ["ReadCalls"]
 
 
-class ReadCalls(Pages):
+class ReadCalls(FlagCalls):
     """Read what a dataset's labels say.
 
     Every read takes `min_revision`, the least revision to answer from. By default (None) it is the newest
@@ -69,6 +68,7 @@ class ReadCalls(Pages):
         count: int = 10,
         *,
         strategy: Strategy | None = None,
+        audit_share: float = 0.0,
         seed: int = 0,
         exclude: Sequence[str] = (),
         min_revision: int | None = None,
@@ -80,6 +80,8 @@ class ReadCalls(Pages):
             dataset: its name.
             count: how many, 1 to `GraphLimits.max_suggestions`; fewer come back when fewer are left.
             strategy: how to choose; None takes the service's default.
+            audit_share: share of the suggestions, 0 to 1, that are the audit's next samples (see
+                `estimate_accuracy`); one at least unless it is 0.
             seed: of what is random in the choice, 0 to 2^64 − 1; equal seed, revision and strategy give
                 equal suggestions.
             exclude: samples not to suggest, at most `GraphLimits.max_suggestions`.
@@ -95,6 +97,7 @@ class ReadCalls(Pages):
             min_revision=self._revisions.least(dataset, min_revision),
             count=count,
             strategy=wire.strategy_value(strategy),
+            audit_share=audit_share,
             seed=seed,
             exclude_sample_ids=exclude,
         )
@@ -102,44 +105,40 @@ class ReadCalls(Pages):
         self._revisions.saw(dataset, response.revision)
         return wire.suggestions(response)
 
-    def flag_errors(
+    def estimate_accuracy(
         self,
         dataset: str,
         *,
-        min_suspicion: float = 0.5,
-        evidence: int = 5,
-        limit: int | None = None,
+        target: float = 0.95,
+        level: float = 0.95,
         min_revision: int | None = None,
         timeout: float | None = None,
-    ) -> Flags:
-        """Say which labels look wrong, the most suspicious first.
+    ) -> Accuracy:
+        """Estimate how many beliefs are right, from the labels of an audit.
+
+        The audit is samples drawn uniformly at random, whatever else is suggested: `suggest` with
+        `audit_share`, or with `Strategy.AUDIT`. What nobody can label is passed over by `exclude`.
 
         Args:
             dataset: its name.
-            min_suspicion: only labels at least this suspicious, 0 to 1.
-            evidence: most neighbours shown a flag, 0 to `GraphLimits.max_neighbours`.
-            limit: most flags to return; None returns all, following the pages.
+            target: the accuracy wanted, above 0 and below 1.
+            level: probability that the interval holds the true value, above 0 and below 1.
             min_revision: least revision to answer from; None means this client's newest.
-            timeout: seconds for each request; None takes the client's.
+            timeout: seconds for the call; None takes the client's.
 
         Raises:
             InvalidArgument: OUT_OF_RANGE.
-            Aborted: PAGE_EXPIRED, after the pages expired three times on the way.
             NotFound: UNKNOWN_DATASET.
         """
-        limits = self.limits(dataset, timeout=timeout)
-        size = fitting(limits, (max(evidence, 0) + 1) * (2 * limits.max_id_bytes + 48), limit)
-        request = graph_pb2.FlagErrorsRequest(
+        request = graph_pb2.EstimateAccuracyRequest(
             dataset=dataset,
             min_revision=self._revisions.least(dataset, min_revision),
-            min_suspicion=min_suspicion,
-            evidence_count=evidence,
-            page_size=size,
+            target=target,
+            level=level,
         )
-        most = None if limit is None else max(1, math.ceil(limit / size))
-        pages = self._collect(self._stub.FlagErrors, request, timeout, most_pages=most)
-        flags = (wire.flag(message) for page in pages for message in page.flags)
-        return Flags(pages[0].revision, tuple(flags)[:limit], pages[0].total_count)
+        response = self._call(self._stub.EstimateAccuracy, request, timeout)
+        self._revisions.saw(dataset, response.revision)
+        return wire.accuracy(response)
 
     def classify(
         self,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from graph_service.engine.engine import Engine
+from graph_service.engine.flags import Cut
+from graph_service.engine.rankings import FlagKind
 from graph_service.events import DatasetCreated, Propagation
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import AlreadyExists, DataLoss, NotFound, ServiceError, Unavailable
@@ -141,7 +143,15 @@ def test_what_is_random_outlasts_a_restart(engine, store):
             ]
             for strategy in (Strategy.RANDOM, Strategy.MARGIN)
         }
-        flags, _ = engine.flag_errors("d", 0, min_suspicion=0, evidence_count=0, page_size=100, page_token="")
+        flags, _ = engine.flag_errors(
+            "d",
+            0,
+            kind=FlagKind.WRONG_LABEL,
+            cut=Cut(min_suspicion=0),
+            evidence_count=0,
+            page_size=100,
+            page_token="",
+        )
         return picks, {flag.sample_id: round(flag.suspicion, 4) for flag in flags.items}
 
     before = answers(engine)

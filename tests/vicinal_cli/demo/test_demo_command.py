@@ -32,7 +32,7 @@ def test_it_ends_with_a_report(demo, pictures, tmp_path):
     assert re.findall(r"^ +(\d+) labels", done.stdout, re.MULTILINE) == ["10", "20", "50"] * 2
     shares = [float(share) for share in re.findall(r"labels +([\d.]+)%", done.stdout)]
     assert shares[2] > 90, "three colours are easy to tell apart"
-    assert re.search(r"≥ 0\.5 .* recall +(9\d\.\d|100\.0)%", done.stdout)
+    assert re.search(r"≥ 0\.50 .* recall +(9\d\.\d|100\.0)%", done.stdout)
     report = tmp_path / "out/report.html"
     assert done.stdout.endswith(f"report: {report}\n")
     assert "data:image/png;base64," in report.read_text()

@@ -23,13 +23,14 @@ def flags_section(found: Findings) -> str:
     hunt = found.hunt
     planted = [flag for flag in hunt.flags if flag.label.sample_id in hunt.wrong]
     own = [flag for flag in hunt.flags if flag.label.sample_id not in hunt.wrong]
-    rows = "\n".join(map(_row, map(hunt.at, THRESHOLDS)))
+    rows = "\n".join([_row(hunt.by_default, " (the default)"), *map(_row, map(hunt.at, THRESHOLDS))])
     return f"""
 <h2>Which labels are wrong</h2>
 <p>A third dataset got a label for every image, as data from elsewhere would bring them: trust
 <code>GIVEN</code>, none verified. {len(hunt.wrong)} of the {len(hunt.labels)} labels ({RATE:.0%}) were
-replaced by another class, each other class being equally likely. A label is flagged when half or more of the
-belief that its neighbourhood holds without it is in other classes.</p>
+replaced by another class, each other class being equally likely. The suspicion is
+the estimated probability that a label is wrong, judged without it; by default the list ends where the
+expected F1 of the flags is best.</p>
 <div class="wide"><table>
 <tr><th>suspicion<th class="number">flagged<th class="number">planted among them
 <th class="number">precision<th class="number">recall
@@ -44,10 +45,9 @@ planted labels that were flagged. The ranking by suspicion has an average precis
 the method, others are images whose own label can be doubted.</p>"""
 
 
-def _row(catch: Catch) -> str:
-    default = " (the default)" if catch.suspicion == THRESHOLDS[0] else ""
+def _row(catch: Catch, remark: str = "") -> str:
     return (
-        f'<tr><td>{catch.suspicion} or more{default}<td class="number">{catch.flagged}'
+        f'<tr><td>{catch.suspicion:.2f} or more{remark}<td class="number">{catch.flagged}'
         f'<td class="number">{catch.hits}<td class="number">{catch.precision:.1%}'
         f'<td class="number">{catch.recall:.1%}'
     )

@@ -52,7 +52,7 @@ def page(found: Findings) -> str:
 def _tiles(found: Findings) -> str:
     first, last = found.suggested[0], found.suggested[-1]
     wrong = found.hunt.wrong
-    default, strict = found.hunt.at(THRESHOLDS[0]), found.hunt.at(THRESHOLDS[-1])
+    default, strict = found.hunt.by_default, found.hunt.at(THRESHOLDS[-1])
     tiles = [
         (f"{first.accuracy:.0%}", f"right on the other {len(found.truth) - first.labels:,} images "
          f"after {first.labels} labels"),

@@ -1,0 +1,95 @@
+"""Every kind of flag in order, the most suspicious first: made once a revision, whatever is asked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.engine.view import GraphView
+from graph_service.flagging.cut import best_f1
+from graph_service.flagging.kinds import contradictions, outlyingness, stands_out
+from graph_service.flagging.noise import Judgement
+
+__all__ = ["FlagKind", "Ranking", "contradicting", "outliers", "repeats", "wrong_labels"]
+
+Ints = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+Pairs = tuple[Int32, Int32, Float32]
+
+
+class FlagKind(IntEnum):
+    """What is looked for; values are those of the contract."""
+
+    WRONG_LABEL = 1
+    CONTRADICTION = 2
+    NEAR_DUPLICATE = 3
+    OUTLIER = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """What may be flagged, the most suspicious first.
+
+    Attributes:
+        items: int64 (m,), labels (by their place in the columns) or, of kinds that concern samples, samples.
+        suspicion: float32 (m,), 0 to 1, falling.
+        flagged: int64 (f,), places in `items` that are flagged when no cut is asked for, rising.
+    """
+
+    items: Ints
+    suspicion: Float32
+    flagged: Ints
+
+
+def wrong_labels(columns: npt.NDArray[np.integer], judgement: Judgement) -> Ranking:
+    """Rank the judged labels by the probability that they are wrong.
+
+    Flagged are those before the best expected F1 whose held-out opinion prefers another class.
+    """
+    labels = np.flatnonzero(judgement.judged)
+    ranking = _ranked(labels, judgement.wrong[labels])
+    places = np.arange(best_f1(ranking.suspicion))
+    doubted = judgement.preferred[ranking.items[places]] != columns[ranking.items[places]]
+    return Ranking(ranking.items, ranking.suspicion, places[doubted])
+
+
+def contradicting(
+    view: GraphView,
+    classes: npt.NDArray[np.integer],
+    nodes: npt.NDArray[np.integer],
+    pairs: Pairs,
+    judgement: Judgement,
+) -> Ranking:
+    """Rank the labels that others of exact or near duplicates contradict; all are flagged."""
+    found = contradictions(nodes, classes, pairs[:2], len(view.node_samples))
+    items = np.flatnonzero(found)
+    return _ranked(items, judgement.wrong[items])
+
+
+def repeats(view: GraphView, pairs: Pairs) -> Ranking:
+    """Rank the samples that repeat an earlier one, by their cosine with the nearest such; all are flagged."""
+    best = np.zeros(len(view.ids), np.float32)
+    first, second, cosines = pairs
+    later = view.node_samples[first] > view.node_samples[second]
+    np.maximum.at(best, view.node_samples[first[later]], np.minimum(cosines[later], np.float32(1)))
+    best[view.node_samples[view.sample_nodes] != np.arange(len(best))] = 1
+    items = np.flatnonzero(best > 0)
+    return _ranked(items, best[items])
+
+
+def outliers(view: GraphView) -> Ranking:
+    """Rank the samples by how far they are from the others; those that stand out are flagged."""
+    factor, rank = outlyingness(view.neighbours, view.similarities, view.nodes)
+    samples = view.node_samples[view.nodes].astype(np.int64)
+    ranking = _ranked(samples, rank.astype(np.float32))
+    return Ranking(ranking.items, ranking.suspicion, np.arange(stands_out(factor)))
+
+
+def _ranked(items: Ints, suspicion: Float32) -> Ranking:
+    # Equal suspicion keeps the items' own order, so that pages of one revision always agree.
+    order = np.argsort(-suspicion, kind="stable")
+    return Ranking(items[order], suspicion[order], np.arange(len(items)))
