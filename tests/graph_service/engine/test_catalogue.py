@@ -138,7 +138,7 @@ def test_what_is_random_outlasts_a_restart(engine, store):
             strategy: [
                 item.sample_id
                 for item in engine.suggest_samples(
-                    "d", 0, strategy=strategy, count=20, seed=5, exclude=()
+                    "d", 0, strategy=strategy, count=20, audit_share=0, seed=5, exclude=()
                 ).items
             ]
             for strategy in (Strategy.RANDOM, Strategy.MARGIN)
