@@ -23,22 +23,17 @@ from vicinal_client._exceptions import (
     Unavailable,
     VicinalError,
 )
+from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Flags, Noise
 from vicinal_client._graph_types import (
     Accuracy,
-    AnnotatorNoise,
     Beliefs,
     Classification,
     Dataset,
-    Evidence,
-    Flag,
-    FlagKind,
-    Flags,
     GraphLimits,
     Interval,
     Label,
     LabelKey,
     Method,
-    Noise,
     Propagation,
     Reason,
     Strategy,

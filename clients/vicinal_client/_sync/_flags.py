@@ -7,7 +7,7 @@ import math
 from vicinal.graph.v1 import graph_pb2
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import fitting
-from vicinal_client._graph_types import FlagKind, Flags, Noise
+from vicinal_client._flag_types import FlagKind, Flags, Noise
 from vicinal_client._sync._paging import Pages
 
 __all__ = ["FlagCalls"]
