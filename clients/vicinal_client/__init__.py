@@ -6,6 +6,7 @@ them. `AsyncEmbedClient` and `AsyncGraphClient` are the same for asyncio. Everyt
 
 from vicinal_client._async._embed import AsyncEmbedClient
 from vicinal_client._async._graph import AsyncGraphClient
+from vicinal_client._dataset_types import Dataset, GraphLimits
 from vicinal_client._embed_types import Embedded, Embeddings, EmbedLimits, ImageError, Model, Timing
 from vicinal_client._exceptions import (
     Aborted,
@@ -28,8 +29,6 @@ from vicinal_client._graph_types import (
     Accuracy,
     Beliefs,
     Classification,
-    Dataset,
-    GraphLimits,
     Interval,
     Label,
     LabelKey,

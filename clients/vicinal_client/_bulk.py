@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vicinal_client._dataset_types import GraphLimits
 from vicinal_client._exceptions import InvalidArgument, ServiceError, VicinalError
-from vicinal_client._graph_types import GraphLimits
 
 __all__ = [
     "MESSAGE_BYTES",

@@ -14,8 +14,6 @@ __all__ = [
     "Accuracy",
     "Beliefs",
     "Classification",
-    "Dataset",
-    "GraphLimits",
     "Interval",
     "Label",
     "LabelKey",
@@ -110,74 +108,6 @@ class LabelKey:
 
     sample_id: str
     annotator: str = ""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset as it stands.
-
-    Attributes:
-        name: its unique name.
-        dimension: length of every vector.
-        encoder_digest: the encoder whose vectors it holds; empty when none was bound.
-        classes: class names; their order is the class index everywhere. Empty in a list of datasets.
-        neighbours: neighbours a sample in the graph (k of the paper's eq. 2).
-        method: which graph labels spread over.
-        temperature: T of eq. 2.
-        steps: t of eq. 3.
-        revision: the newest revision.
-        sample_count: samples it holds.
-        node_count: distinct points in the graph; exact duplicates share one.
-        verified_label_count: labels with `Trust.VERIFIED`.
-        given_label_count: labels with `Trust.GIVEN`.
-        index: which index finds neighbours now, "exact" or "hnsw".
-    """
-
-    name: str
-    dimension: int
-    encoder_digest: str
-    classes: tuple[str, ...]
-    neighbours: int
-    method: Method
-    temperature: float
-    steps: int
-    revision: int
-    sample_count: int
-    node_count: int
-    verified_label_count: int
-    given_label_count: int
-    index: str
-
-
-@dataclass(frozen=True)
-class GraphLimits:
-    """Limits that the graph service has in force.
-
-    Attributes:
-        max_id_bytes: bytes (UTF-8) of an id, a name, a class or an annotator.
-        max_samples_per_request: samples in one request; the client cuts longer input by it.
-        max_labels_per_request: labels in one request; the client cuts longer input by it.
-        max_samples: samples in one dataset.
-        max_classes: classes in one dataset.
-        max_dimension: length of a vector.
-        max_neighbours: k.
-        max_suggestions: suggestions in one call.
-        max_page_size: items of one page.
-        max_message_bytes: bytes of one message.
-        max_scores: samples times classes in one dataset.
-    """
-
-    max_id_bytes: int
-    max_samples_per_request: int
-    max_labels_per_request: int
-    max_samples: int
-    max_classes: int
-    max_dimension: int
-    max_neighbours: int
-    max_suggestions: int
-    max_page_size: int
-    max_message_bytes: int
-    max_scores: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,12 @@ import numpy.typing as npt
 from vicinal.graph.v1 import graph_pb2
 from vicinal.types.v1 import tensor_pb2
 from vicinal.wire.tensors import unpack
+from vicinal_client._dataset_types import Dataset, GraphLimits
 from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Noise
 from vicinal_client._graph_types import (
     Accuracy,
     Beliefs,
     Classification,
-    Dataset,
-    GraphLimits,
     Interval,
     Label,
     LabelKey,

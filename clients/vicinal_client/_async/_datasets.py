@@ -11,7 +11,10 @@ from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal_client import _graph_wire as wire
 from vicinal_client._async._connection import AsyncConnection
 from vicinal_client._bulk import new_request_id
-from vicinal_client._graph_types import Dataset, GraphLimits, Method
+from vicinal_client._dataset_types import Dataset, GraphLimits
+from vicinal_client._graph_types import (
+    Method,
+)
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._revisions import Revisions
 
