@@ -19,9 +19,9 @@ class Dataset:
         encoder_digest: the encoder whose vectors it holds; empty when none was bound.
         classes: class names; their order is the class index everywhere. Empty in a list of datasets.
         neighbours: neighbours a sample in the graph (k of the paper's eq. 2).
-        method: which graph labels spread over.
-        temperature: T of eq. 2.
-        steps: t of eq. 3.
+        method: how labels become beliefs.
+        temperature: T of eq. 2; 0 when it is left to the method.
+        steps: t of eq. 3; `Method.POOLED` takes its own number.
         revision: the newest revision.
         sample_count: samples it holds.
         node_count: distinct points in the graph; exact duplicates share one.

@@ -88,7 +88,8 @@ class Noise:
         revision: the revision it belongs to.
         noise_rate: estimated share of labels that are wrong.
         transition: float32 (classes, classes), the probability that a label states column's class when row's
-            is true. Rows sum to 1, or to 0 where no sample is believed to have the class.
+            is true. Rows sum to 1, or to 0 where no sample is believed to have the class. None, like the two
+            below, where the classes are too many for one message: as delivered, from 1,449 on.
         transition_lower: float32 (classes, classes), the lower end of each entry's interval.
         transition_upper: float32 (classes, classes), the upper end.
         annotators: one for each, those with most labels first.
@@ -96,9 +97,9 @@ class Noise:
 
     revision: int
     noise_rate: Interval
-    transition: npt.NDArray[np.float32]
-    transition_lower: npt.NDArray[np.float32]
-    transition_upper: npt.NDArray[np.float32]
+    transition: npt.NDArray[np.float32] | None
+    transition_lower: npt.NDArray[np.float32] | None
+    transition_upper: npt.NDArray[np.float32] | None
     annotators: tuple[AnnotatorNoise, ...]
 
 

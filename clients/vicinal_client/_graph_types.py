@@ -117,7 +117,7 @@ class Propagation:
     Attributes:
         revision: the revision it belongs to.
         labelled_count: samples that hold a verified label, or whose exact duplicate does.
-        reached_count: samples that a label reached, the labelled ones included.
+        reached_count: samples that a label reached, the labelled ones included; with `Method.POOLED` all.
         unreached_count: samples that no label reached.
         seconds: time the propagation took in the service; 0 when its result was at hand.
         classes: int32 (samples,), class index in the order of `export_beliefs`, −1 when unreached; None
@@ -183,8 +183,8 @@ class Accuracy:
         accuracy: share of samples without a verified label whose belief is right; None before the first
             audited sample.
         target_reached: whether the lower end has reached the target: labelling may stop.
-        audits_needed: audited samples it will take until it has, if the share stays as it is; None when it
-            would not.
+        audits_needed: audited samples it will take besides until it has, if the share stays as it is (before
+            the first: if all are right); None when it would not.
     """
 
     revision: int

@@ -7,9 +7,9 @@ from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import Message
 
 from vicinal.graph.v1 import graph_pb2
-from vicinal.types.v1 import tensor_pb2
 from vicinal.wire.tensors import unpack
 from vicinal_client._dataset_types import Dataset, GraphLimits
 from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Noise
@@ -180,9 +180,9 @@ def noise(message: graph_pb2.EstimateNoiseResponse) -> Noise:
     return Noise(
         revision=message.revision,
         noise_rate=_interval(message.noise_rate),
-        transition=unpack(message.transition, "transition"),
-        transition_lower=unpack(message.transition_lower, "transition_lower"),
-        transition_upper=unpack(message.transition_upper, "transition_upper"),
+        transition=_optional(message, "transition"),
+        transition_lower=_optional(message, "transition_lower"),
+        transition_upper=_optional(message, "transition_upper"),
         annotators=tuple(
             AnnotatorNoise(one.annotator, one.label_count, _interval(one.noise_rate))
             for one in message.annotators
@@ -196,7 +196,7 @@ def classification(message: graph_pb2.ClassifyResponse) -> Classification:
         revision=message.revision,
         classes=unpack(message.classes, "classes"),
         confidences=unpack(message.confidences, "confidences"),
-        beliefs=_optional(message.HasField("beliefs"), message.beliefs),
+        beliefs=_optional(message, "beliefs"),
     )
 
 
@@ -217,7 +217,7 @@ def beliefs(message: graph_pb2.ExportBeliefsResponse) -> Beliefs:
         sample_ids=tuple(message.sample_ids),
         classes=unpack(message.classes, "classes"),
         confidences=unpack(message.confidences, "confidences"),
-        beliefs=_optional(message.HasField("beliefs"), message.beliefs),
+        beliefs=_optional(message, "beliefs"),
         total_count=message.total_count,
     )
 
@@ -238,8 +238,8 @@ def _interval(message: graph_pb2.Interval) -> Interval:
     return Interval(message.estimate, message.lower, message.upper)
 
 
-def _optional(present: bool, message: tensor_pb2.Tensor) -> npt.NDArray[np.float32] | None:
-    return unpack(message, "beliefs") if present else None
+def _optional(message: Message, field: str) -> npt.NDArray[np.float32] | None:
+    return unpack(getattr(message, field), field) if message.HasField(field) else None
 
 
 def _join(parts: Sequence[npt.NDArray[np.float32] | None]) -> npt.NDArray[np.float32] | None:

@@ -8,6 +8,8 @@ from scipy.special import ndtri
 
 __all__ = ["trials_to_reach", "wilson"]
 
+_MOST_TRIALS = 1e15
+
 
 def wilson(successes: int, trials: int, level: float) -> tuple[float, float]:
     """Return the interval of Wilson (1927) for a share, the ends of which lie between 0 and 1.
@@ -31,9 +33,10 @@ def wilson(successes: int, trials: int, level: float) -> tuple[float, float]:
 
 
 def trials_to_reach(share: float, target: float, level: float) -> int | None:
-    """Return the least number of trials at which the lower end for `share` is at least `target`, or None.
+    """Return the least number of trials at which the lower end for `share` is at least `target`.
 
-    The lower end reaches the target where the score test refuses it: at z² t (1 − t) / (share − t)².
+    The lower end reaches the target where the score test refuses it: at z² t (1 − t) / (share − t)². None
+    where it never does, or only beyond 10^15 trials, as where share and target differ by rounding.
 
     Args:
         share: the share of successes, 0 to 1, supposed to stay.
@@ -42,8 +45,10 @@ def trials_to_reach(share: float, target: float, level: float) -> int | None:
     """
     if share <= target:
         return None
-    return math.ceil(_z(level) ** 2 * target * (1 - target) / (share - target) ** 2)
+    trials = _z(level) ** 2 * target * (1 - target) / (share - target) ** 2
+    return math.ceil(trials) if trials <= _MOST_TRIALS else None
 
 
 def _z(level: float) -> float:
-    return float(ndtri((1 + level) / 2))
+    # The half may be rounded to 1, of which the quantile is infinite.
+    return float(ndtri(min((1 + level) / 2, math.nextafter(1, 0))))

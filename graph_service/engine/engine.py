@@ -217,10 +217,12 @@ class Engine:
         return found, self._next(dataset, snapshot, page, page_size, found.total_count)
 
     def estimate_noise(self, name: str, min_revision: int, *, level: float) -> flags.Noise:
-        """Estimate how many labels are wrong: overall, by class and by annotator."""
+        """Estimate how many labels are wrong: overall, by annotator, and by class if a message holds it."""
         dataset = self._datasets.get(name)
         checks.within(level, "level", 0, 1)
-        return flags.noise(dataset.snapshot(min_revision), level)
+        snapshot = dataset.snapshot(min_revision)
+        by_class = self._fitting(3, 4 * len(snapshot.classes) ** 2) == 3
+        return flags.noise(snapshot, level, by_class=by_class)
 
     def classify(
         self,

@@ -67,7 +67,7 @@ class Noise:
     Attributes:
         revision: the revision it belongs to.
         rate: of shape ().
-        transition: of shape (classes, classes).
+        transition: of shape (classes, classes); None where it was not asked for.
         annotators: the names, those with most labels first.
         counts: int64 (annotators,), their labels.
         rates: of shape (annotators,).
@@ -75,7 +75,7 @@ class Noise:
 
     revision: int
     rate: Estimates
-    transition: Estimates
+    transition: Estimates | None
     annotators: list[str]
     counts: npt.NDArray[np.int64]
     rates: Estimates
@@ -120,8 +120,8 @@ def flag(
     return Flags(snapshot.revision, items, len(places))
 
 
-def noise(snapshot: Snapshot, level: float) -> Noise:
-    """Estimate how many labels are wrong: overall, by class and by annotator.
+def noise(snapshot: Snapshot, level: float, *, by_class: bool) -> Noise:
+    """Estimate how many labels are wrong: overall, by annotator and, if asked for, by class: O(classes²).
 
     Raises:
         FailedPrecondition: NOTHING_TO_PROPAGATE when no label can be judged by others.
@@ -130,15 +130,18 @@ def noise(snapshot: Snapshot, level: float) -> Noise:
     if not judgement.judged.any():
         message = "no label can be judged: that takes two labels of one class on different samples, at least"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
-    statements = snapshot.statements()
+    statements = snapshot.statements
     codes, groups, counts = np.unique(labels.annotators, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rates = by_group(judgement, groups, len(codes), level)
-    inside = transitions(judgement, statements.columns, level)
+    transition = None
+    if by_class:
+        inside = transitions(judgement, statements.columns, level)
+        transition = _spread_out(inside, statements.seen, len(snapshot.classes))
     return Noise(
         revision=snapshot.revision,
         rate=noise_rate(judgement, level),
-        transition=_spread_out(inside, statements.seen, len(snapshot.classes)),
+        transition=transition,
         annotators=[labels.annotator_names[code] for code in codes[order].tolist()],
         counts=counts[order],
         rates=Estimates(*(ends[order] for ends in (rates.estimate, rates.lower, rates.upper))),
@@ -168,19 +171,19 @@ def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float
         class_name=snapshot.classes[class_index],
         trust=Trust(labels.trusts[label]),
         suspicion=suspicion,
-        suggested_class=snapshot.classes[snapshot.statements().seen[rival]] if rival >= 0 else "",
+        suggested_class=snapshot.classes[snapshot.statements.seen[rival]] if rival >= 0 else "",
         evidence=against(snapshot, int(view.sample_nodes[sample]), class_index, count),
     )
 
 
 def _sample_flag(snapshot: Snapshot, kind: FlagKind, sample: int, suspicion: float, count: int) -> Flag:
     view, labels = snapshot.view, snapshot.labels
-    own = np.flatnonzero(labels.samples == sample)
+    own = np.searchsorted(labels.samples, [sample, sample + 1])  # labels are in the order of samples
     near = _earlier(snapshot, sample) if kind is FlagKind.NEAR_DUPLICATE else _nearest(snapshot, sample)
     return Flag(
         sample_id=view.ids[sample],
         annotator="",
-        class_name=snapshot.classes[labels.classes[own[0]]] if len(own) else "",
+        class_name=snapshot.classes[labels.classes[own[0]]] if own[0] < own[1] else "",
         trust=None,
         suspicion=suspicion,
         suggested_class="",
@@ -210,7 +213,7 @@ def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> lis
     others = [(node, 1.0), *zip(second[mine].tolist(), cosines[mine].tolist(), strict=True)]
     found = []
     for other, cosine in others:
-        for i in np.flatnonzero(snapshot.label_nodes() == other).tolist():
+        for i in np.flatnonzero(snapshot.statements.nodes == other).tolist():
             if snapshot.labels.classes[i] != label:
                 sample = snapshot.view.ids[snapshot.labels.samples[i]]
                 found.append((sample, snapshot.classes[snapshot.labels.classes[i]], cosine))

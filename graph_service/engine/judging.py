@@ -6,15 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.engine.labels import LabelColumns
+from graph_service.engine.once import Once
 from graph_service.engine.rankings import (
     FlagKind,
+    Pairs,
     Ranking,
     contradicting,
     outliers,
     repeats,
     wrong_labels,
 )
-from graph_service.engine.view import GraphView, Once
+from graph_service.engine.view import GraphView
 from graph_service.flagging.held_out import Believe, held_out
 from graph_service.flagging.kinds import near_pairs
 from graph_service.flagging.noise import Judgement, judge
@@ -34,30 +36,49 @@ class Judging:
     """
 
     def __init__(
-        self, view: GraphView, labels: LabelColumns, statements: Once[Statements], believe: Believe
+        self, view: GraphView, labels: LabelColumns, statements: Statements, believe: Believe
     ) -> None:
         self._view = view
+        self._labels = labels
         self._statements = statements
         self._believe = believe
-        self.judgement = Once(self._judgement)
-        self.near_pairs = Once(lambda: near_pairs(view.neighbours, view.similarities, view.nodes))
-        self._rankings = {
-            FlagKind.WRONG_LABEL: Once(lambda: wrong_labels(statements().columns, self.judgement())),
-            FlagKind.CONTRADICTION: Once(
-                lambda: contradicting(
-                    view, labels.classes, statements().nodes, self.near_pairs(), self.judgement()
-                )
-            ),
-            FlagKind.NEAR_DUPLICATE: Once(lambda: repeats(view, self.near_pairs())),
-            FlagKind.OUTLIER: Once(lambda: outliers(view)),
-        }
 
     def ranking(self, kind: FlagKind) -> Ranking:
         """Return what may be flagged as this kind, the most suspicious first."""
-        return self._rankings[kind]()
+        rankings = {
+            FlagKind.WRONG_LABEL: self._wrong_labels,
+            FlagKind.CONTRADICTION: self._contradicting,
+            FlagKind.NEAR_DUPLICATE: self._repeats,
+            FlagKind.OUTLIER: self._outliers,
+        }
+        return rankings[kind]()
 
-    def _judgement(self) -> Judgement:
-        labels = self._statements()
+    @Once
+    def judgement(self) -> Judgement:
+        """What is thought of each label."""
+        labels = self._statements
         features = self._view.features() if len(labels) else np.zeros((0, 1), np.float32)
         numbers: npt.NDArray[np.int32] = self._view.node_samples
         return judge(held_out(labels, numbers, features, self._believe), labels.columns)
+
+    @Once
+    def near_pairs(self) -> Pairs:
+        """The nodes of near duplicates, in both directions, and their cosines."""
+        return near_pairs(self._view.neighbours, self._view.similarities, self._view.nodes)
+
+    @Once
+    def _wrong_labels(self) -> Ranking:
+        return wrong_labels(self._statements.columns, self.judgement())
+
+    @Once
+    def _contradicting(self) -> Ranking:
+        nodes = self._statements.nodes
+        return contradicting(self._view, self._labels.classes, nodes, self.near_pairs(), self.judgement())
+
+    @Once
+    def _repeats(self) -> Ranking:
+        return repeats(self._view, self.near_pairs())
+
+    @Once
+    def _outliers(self) -> Ranking:
+        return outliers(self._view)

@@ -76,7 +76,7 @@ def propagated(snapshot: Snapshot) -> Propagated:
     reached = int((classes >= 0).sum())
     return Propagated(
         revision=snapshot.revision,
-        labelled_count=int(snapshot.labelled().clamped[nodes].sum()),
+        labelled_count=int(snapshot.clamped()[nodes].sum()),
         reached_count=reached,
         unreached_count=len(classes) - reached,
         seconds=beliefs.seconds if fresh else 0.0,

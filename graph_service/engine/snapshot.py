@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ import numpy.typing as npt
 from graph_service.auditing.order import audited
 from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
+from graph_service.engine.once import Once
 from graph_service.engine.tables import Tables
-from graph_service.engine.view import GraphView, Once
-from graph_service.events import Method, Trust
+from graph_service.engine.view import GraphView
+from graph_service.events import Method, Propagation, Trust
 from graph_service.flagging.held_out import propagated
 from graph_service.pooling.infer import Pooled, infer
 from graph_service.pooling.statements import Statements
@@ -30,19 +31,6 @@ Bools = npt.NDArray[np.bool_]
 
 _FOLDS = 10
 """Parts of the audit held out in turn. More leave fewer labels out at a time, and take longer."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Which nodes hold labels.
-
-    Attributes:
-        clamped: bool (slots,), nodes with a verified label; they keep their row.
-        labelled: bool (slots,), nodes with any label.
-    """
-
-    clamped: Bools
-    labelled: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,104 +67,92 @@ class Audit:
 
 
 class Snapshot:
-    """One revision of a dataset. Safe to read from many threads, for as long as one likes."""
+    """One revision of a dataset. Safe to read from many threads, for as long as one likes.
 
-    def __init__(self, tables: Tables, revision: int, view: GraphView, labels: LabelColumns) -> None:
+    Attributes:
+        revision: which one.
+        propagation: the settings.
+        classes: the class names.
+        view: the samples and the graph.
+        labels: the labels, by place in `view.ids`.
+        statements: the labels by node.
+        judging: what is thought of them.
+    """
+
+    def __init__(
+        self,
+        revision: int,
+        propagation: Propagation,
+        classes: tuple[str, ...],
+        view: GraphView,
+        labels: LabelColumns,
+    ) -> None:
         self.revision = revision
-        self.created = tables.created
-        self.propagation = tables.propagation
-        self.classes: tuple[str, ...] = tuple(tables.classes)
+        self.propagation = propagation
+        self.classes = classes
         self.view = view
-        self._hold(labels)
-
-    def _hold(self, labels: LabelColumns) -> None:
         self.labels = labels
-        self.labelled = Once(self._labelled)
-        self.beliefs = Once(self._beliefs)
-        self.statements = Once(self._statements)
-        self.judging = Judging(self.view, labels, self.statements, self._believe)
-        self.audit = Once(self._audit)
+        nodes: Int32 = view.sample_nodes[labels.samples]
+        self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
+        self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
 
     def without(self, nodes: npt.NDArray[np.integer]) -> Snapshot:
         """Return this revision as it would be had nobody labelled these nodes."""
-        kept = ~np.isin(self.label_nodes(), nodes)
-        labels = self.labels
-        other = copy(self)
-        other._hold(
-            replace(
-                labels,
-                samples=labels.samples[kept],
-                annotators=labels.annotators[kept],
-                classes=labels.classes[kept],
-                trusts=labels.trusts[kept],
-            )
+        kept = ~np.isin(self.statements.nodes, nodes)
+        labels = replace(
+            self.labels,
+            samples=self.labels.samples[kept],
+            annotators=self.labels.annotators[kept],
+            classes=self.labels.classes[kept],
+            trusts=self.labels.trusts[kept],
         )
-        return other
+        return Snapshot(self.revision, self.propagation, self.classes, self.view, labels)
 
     @property
     def adjacency(self) -> Adjacency:
         """The adjacency under this revision's settings."""
         return self.view.adjacency(self.propagation)
 
-    def label_nodes(self) -> npt.NDArray[np.int32]:
-        """Return int32 (labels,): the node of each label's sample."""
-        nodes: Int32 = self.view.sample_nodes[self.labels.samples]
-        return nodes
+    @Once
+    def clamped(self) -> Bools:
+        """Nodes with a verified label, which keep their row: bool (slots,)."""
+        clamped = np.zeros(len(self.view.node_samples), np.bool_)
+        clamped[self.statements.labelled[self.statements.clamped]] = True
+        return clamped
 
-    def _labelled(self) -> Labelled:
-        nodes = self.label_nodes()
-        clamped, labelled = np.zeros((2, len(self.view.node_samples)), np.bool_)
-        clamped[nodes[self.labels.trusts == Trust.VERIFIED]] = True
-        labelled[nodes] = True
-        return Labelled(clamped, labelled)
-
-    def _seeds(self) -> Float32:
-        """Return float32 (slots, classes): labels by node, rows sum to 1 where there is one, else to 0.
-
-        Verified labels overrule given ones, and equals share the row. Made anew each time: it is large, and
-        a snapshot may live long.
-        """
-        marks, nodes = self.labelled(), self.label_nodes()
-        counts = (self.labels.trusts == Trust.VERIFIED) | ~marks.clamped[nodes]
-        scores: Float32 = np.zeros((len(self.view.node_samples), len(self.classes)), np.float32)
-        np.add.at(scores, (nodes[counts], self.labels.classes[counts]), 1)
-        scores[marks.labelled] /= scores[marks.labelled].sum(axis=1, keepdims=True)
-        return scores
-
-    def _statements(self) -> Statements:
-        trusts = self.labels.trusts
-        verified = trusts == Trust.VERIFIED
-        return Statements(self.label_nodes(), self.labels.classes, verified, len(self.classes))
-
-    def _beliefs(self) -> Beliefs:
+    @Once
+    def beliefs(self) -> Beliefs:
+        """What the labels say of every node."""
         started = time.perf_counter()
-        pooled = self._pooled() if self.propagation.method is Method.POOLED and len(self.labels) else None
-        if pooled:
-            rows: Float32 = np.zeros((len(self.view.node_samples), len(self.classes)), np.float32)
-            rows[:, pooled.seen] = pooled.beliefs
-        else:
-            clamped = self.labelled().clamped
-            rows = beliefs(propagate(self.adjacency, self._seeds(), clamped, self.propagation.steps))
+        stated, pooled = self.statements, None
+        if self.propagation.method is Method.POOLED and len(stated):
+            pooled = _pooled(self.view, self.propagation, stated)
+        rows = pooled.beliefs if pooled else self._printed()
+        if len(stated.seen) < len(self.classes):
+            of_all: Float32 = np.zeros((len(rows), len(self.classes)), np.float32)
+            of_all[:, stated.seen] = rows
+            rows = of_all
         classes, confidences = decide(rows)
         return Beliefs(rows, classes, confidences, time.perf_counter() - started, pooled)
 
-    def _pooled(self) -> Pooled:
-        return infer(self.adjacency, self.view.features(), self.view.sample(), self.statements())
+    def _printed(self) -> Float32:
+        """Return what eq. 3 makes every node believe of the classes stated: float32 (slots, c)."""
+        stated = self.statements
+        seeds = np.zeros((len(self.view.node_samples), len(stated.seen)), np.float32)
+        if not len(stated):
+            return seeds
+        seeds[stated.labelled] = stated.seeds
+        return beliefs(propagate(self.adjacency, seeds, self.clamped(), self.propagation.steps))
 
-    def _believe(self, labels: Statements) -> tuple[npt.NDArray[np.integer], Float32]:
-        """Return the classes stated, and what the dataset's method believes from these labels alone."""
-        if self.propagation.method is Method.POOLED:
-            pooled = infer(self.adjacency, self.view.features(), self.view.sample(), labels)
-            return pooled.seen, pooled.beliefs
-        return propagated(self.adjacency, labels, self.propagation.steps)
-
-    def _audit(self) -> Audit:
+    @Once
+    def audit(self) -> Audit:
+        """How the beliefs do on the audited samples."""
         order = self.view.sample_nodes[self.view.audit()]
-        drawn = order[audited(self.labelled().clamped[order])]
+        drawn = order[audited(self.clamped()[order])]
         nodes, first, counts = np.unique(drawn, return_index=True, return_counts=True)
         by_order = np.argsort(first)  # the order of slots does not outlast a restart
         nodes, counts = nodes[by_order], counts[by_order]
-        stated = self.statements()
+        stated = self.statements
         right = np.zeros(len(nodes), np.bool_)
         for fold in range(min(_FOLDS, len(nodes))):
             held = slice(fold, None, _FOLDS)
@@ -194,4 +170,18 @@ def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
     view = before.view if before and before.view.version == tables.sample_version else GraphView(tables)
     columns = tables.labels.columns()
     labels = replace(columns, samples=view.index_of_row[columns.samples])
-    return Snapshot(tables, revision, view, labels)
+    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels)
+
+
+def _pooled(view: GraphView, settings: Propagation, labels: Statements) -> Pooled:
+    return infer(view.adjacency(settings), view.features(), view.sample(), labels)
+
+
+def _believed(
+    view: GraphView, settings: Propagation, labels: Statements
+) -> tuple[npt.NDArray[np.integer], Float32]:
+    """Return the classes stated, and what the dataset's method believes from these labels alone."""
+    if settings.method is Method.POOLED:
+        pooled = _pooled(view, settings, labels)
+        return pooled.seen, pooled.beliefs
+    return propagated(view.adjacency(settings), labels, settings.steps)

@@ -125,7 +125,7 @@ def accuracy(snapshot: Snapshot, *, target: float, level: float) -> Accuracy:
 
 
 def _state(snapshot: Snapshot, exclude: Collection[str]) -> State:
-    view, clamped = snapshot.view, snapshot.labelled().clamped
+    view, clamped = snapshot.view, snapshot.clamped()
     closed = clamped.copy()
     if exclude:
         unwanted = set(exclude)

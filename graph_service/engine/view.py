@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.auditing.order import audit_order
+from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
 
-__all__ = ["GraphView", "Once"]
+__all__ = ["GraphView"]
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-T = TypeVar("T")
 
 _PAPER_TEMPERATURE = 0.01
 _SEED = 20_121_865
 """No number that a caller is likely to draw labels with."""
 _SAMPLE = 4096
 """Nodes that stand for all: the features are fitted to them, and the classifier learns from their beliefs."""
-
-
-class Once(Generic[T]):
-    """A value made on first need by whichever thread comes first; the others wait for it."""
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make: Callable[[], T] | None = make
-        self._lock = threading.Lock()
-
-    @property
-    def made(self) -> bool:
-        """Whether the value is at hand."""
-        return self._make is None
-
-    def __call__(self) -> T:
-        """Return the value."""
-        with self._lock:
-            if self._make is not None:
-                self._value = self._make()
-                self._make = None  # let go of what it was made from
-        return self._value
 
 
 class GraphView:
@@ -57,11 +34,6 @@ class GraphView:
         sample_nodes: int32 (samples,), the node of each sample.
         node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
         nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
-        sample: int32 (≤ 4096,), nodes that stand for all, drawn at random but the same after a restart.
-        basis: the linear map from vectors to features.
-        features: float32 (slots, p), the principal components of the vectors; what is in a slot without a
-            node means nothing.
-        audit: int64 (samples,), the samples in the order of the audit.
         neighbours: int32 (slots, k), padded with -1.
         similarities: float32 (slots, k), cosines, padded with -inf.
     """
@@ -84,13 +56,8 @@ class GraphView:
         self.nodes: Int32 = np.flatnonzero(self.node_samples >= 0).astype(np.int32)
         self.nodes = self.nodes[np.argsort(self.node_samples[self.nodes])]
         self._vectors = graph.freeze_vectors()
-        self._adjacency: dict[tuple[Method, float], Once[Adjacency]] = {}
+        self._adjacency: dict[tuple[Method, float], Cell[Adjacency]] = {}
         self._lock = threading.Lock()
-        self.sample = Once(self._sample)
-        self.audit = Once(lambda: audit_order(self.ids))
-        self.basis = Once(self._basis)
-        self.features = Once(lambda: self.basis().project(self._vectors))
-        self._typical_temperature = Once(lambda: typical_temperature(self.similarities[self.nodes]))
 
     def similarity(self, node: int, other: int) -> float:
         """Return the cosine of two nodes, one of which has the other in its list."""
@@ -111,23 +78,34 @@ class GraphView:
         key = method, temperature = settings.method, self.temperature(settings)
         with self._lock:
             if key not in self._adjacency:
-                self._adjacency = {
-                    key: Once(
-                        lambda: adjacency(
-                            self.neighbours,
-                            self.similarities,
-                            method=method,
-                            temperature=temperature,
-                        )
-                    )
-                }
-            once = self._adjacency[key]
-        return once()
+                self._adjacency = {key: Cell()}
+            cell = self._adjacency[key]
+        return cell.value(
+            lambda: adjacency(self.neighbours, self.similarities, method=method, temperature=temperature)
+        )
 
-    def _sample(self) -> Int32:
+    @Once
+    def sample(self) -> Int32:
+        """Nodes that stand for all, int32 (≤ 4096,): drawn at random but the same after a restart."""
         if len(self.nodes) <= _SAMPLE:
             return self.nodes
         return np.random.default_rng(_SEED).choice(self.nodes, _SAMPLE, replace=False)
 
-    def _basis(self) -> Basis:
+    @Once
+    def basis(self) -> Basis:
+        """The linear map from vectors to features."""
         return fit_basis(self._vectors[self.sample()])
+
+    @Once
+    def features(self) -> Float32:
+        """Principal components of the vectors, float32 (slots, p); mean nothing in a slot without a node."""
+        return self.basis().project(self._vectors)
+
+    @Once
+    def audit(self) -> npt.NDArray[np.int64]:
+        """The samples in the order of the audit, int64 (samples,)."""
+        return audit_order(self.ids)
+
+    @Once
+    def _typical_temperature(self) -> float:
+        return typical_temperature(self.similarities[self.nodes])

@@ -56,7 +56,7 @@ def held_out(
     judgement, by whatever way. Costs five times `believe`, and O(m p² + m p C).
 
     Args:
-        labels: at least one.
+        labels: may be none.
         numbers: (n,), a number of each node that lasts, as slots are dealt out anew by a restart; a node's
             fold depends on it alone.
         features: float32 (n, p), of the vectors.
@@ -111,8 +111,7 @@ def propagated(adj: Adjacency, labels: Statements, steps: int) -> tuple[npt.NDAr
 
 def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer]) -> Float32:
     """Return what the labels teach a linear classifier to expect at `nodes`, as logarithms."""
-    count = len(labels.labelled)
-    rows = np.random.default_rng(0).permutation(count)[:_TEACHERS]
+    rows = labels.drawn(_TEACHERS)
     weights = np.ones(len(rows), np.float32)
     coefficients = fit(features[labels.labelled[rows]], labels.seeds[rows], weights, _PENALTY)
     return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))

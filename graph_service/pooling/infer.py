@@ -98,12 +98,7 @@ class _Evidence:
         self._given_nodes, self._given_columns = labels.nodes[given], labels.columns[given]
         known = np.zeros(len(adj), np.bool_)
         known[labels.labelled] = True
-        teachers = labels.labelled
-        if len(teachers) > _MOST_LABELLED:
-            # Drawn in the order of the labels, which outlasts a restart; that of the nodes does not.
-            _, first = np.unique(labels.nodes, return_index=True)
-            drawn = np.random.default_rng(0).choice(np.sort(first), _MOST_LABELLED, replace=False)
-            teachers = labels.nodes[drawn].astype(np.int64)
+        teachers = labels.labelled[labels.drawn(_MOST_LABELLED)]
         others = sample[~known[sample]]
         self._rows = np.concatenate([teachers, others])
         soft = _SOFT_LABELS / max(len(others), 1)

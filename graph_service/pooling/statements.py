@@ -37,6 +37,16 @@ class Statements:
         """Number of labels."""
         return len(self.nodes)
 
+    def drawn(self, most: int) -> Ints:
+        """Return the places in `labelled` of `most` nodes drawn at random, of all where there are no more."""
+        if len(self.labelled) <= most:
+            return np.arange(len(self.labelled))
+        # Drawn in the order of the labels, which outlasts a restart; that of the nodes does not.
+        _, first = np.unique(self.nodes, return_index=True)
+        chosen = np.random.default_rng(0).choice(np.sort(first), most, replace=False)
+        places: Ints = self.places[chosen]
+        return places
+
     @cached_property
     def seen(self) -> Ints:
         """The classes stated, int64 (c,), rising."""

@@ -46,12 +46,17 @@ def flag_to(flag: Flag) -> pb.Flag:
 
 def noise_to(noise: Noise) -> pb.EstimateNoiseResponse:
     """Return how many labels are wrong."""
+    matrices = {}
+    if noise.transition:
+        matrices = {
+            "transition": tensors.pack(noise.transition.estimate.astype(np.float32)),
+            "transition_lower": tensors.pack(noise.transition.lower.astype(np.float32)),
+            "transition_upper": tensors.pack(noise.transition.upper.astype(np.float32)),
+        }
     return pb.EstimateNoiseResponse(
         revision=noise.revision,
         noise_rate=_interval(noise.rate),
-        transition=tensors.pack(noise.transition.estimate.astype(np.float32)),
-        transition_lower=tensors.pack(noise.transition.lower.astype(np.float32)),
-        transition_upper=tensors.pack(noise.transition.upper.astype(np.float32)),
+        **matrices,
         annotators=[
             pb.AnnotatorNoise(
                 annotator=name, label_count=int(noise.counts[i]), noise_rate=_interval(noise.rates, i)

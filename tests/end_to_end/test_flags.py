@@ -109,3 +109,14 @@ def test_the_kinds_are_those_of_the_contract():
         name: value for name, value in graph_pb2.FlagKind.items() if value
     }
     assert {kind.name for kind in FlagKind} == {kind.name for kind in Domain}
+
+
+def test_the_noise_of_more_classes_than_a_message_holds_pairs_of(graph, noisy):
+    ids, vectors, *_, labels = noisy
+    graph.create_dataset("many", dimension=12, classes=[*CLASSES, *(f"more {i}" for i in range(1_446))])
+    graph.add_samples("many", ids, vectors)
+    graph.add_labels("many", labels)
+    found = graph.estimate_noise("many")
+    assert found.transition is found.transition_lower is found.transition_upper is None
+    assert found.noise_rate.estimate > 0.05
+    assert [one.annotator for one in found.annotators] == ["careful", "hasty"]

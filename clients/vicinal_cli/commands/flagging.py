@@ -155,17 +155,23 @@ def _noise_rows(found: Noise, classes: Sequence[str], pairs: int) -> Iterator[tu
     """Yield the overall rate, the class pairs most often confused, and the annotators."""
     total = sum(one.label_count for one in found.annotators)
     yield "all", None, None, *_ends(found.noise_rate), total
-    mistakes = found.transition * (1 - np.eye(len(classes), dtype=np.float32))
+    yield from _pair_rows(found, classes, pairs)
+    for one in found.annotators:
+        yield "annotator", one.annotator, None, *_ends(one.noise_rate), one.label_count
+
+
+def _pair_rows(found: Noise, classes: Sequence[str], pairs: int) -> Iterator[tuple[Any, ...]]:
+    matrices = found.transition, found.transition_lower, found.transition_upper
+    known = [matrix for matrix in matrices if matrix is not None]
+    if not known:
+        note(f"{len(classes)} classes are too many to tell which are confused")
+        return
+    mistakes = known[0] * (1 - np.eye(len(classes), dtype=np.float32))
     for place in np.argsort(-mistakes, axis=None, kind="stable")[:pairs].tolist():
         pair = divmod(place, len(classes))
         if mistakes[pair] > 0:
-            ends = (
-                float(matrix[pair])
-                for matrix in (found.transition, found.transition_lower, found.transition_upper)
-            )
+            ends = (float(matrix[pair]) for matrix in known)
             yield "class", classes[pair[0]], classes[pair[1]], *ends, None
-    for one in found.annotators:
-        yield "annotator", one.annotator, None, *_ends(one.noise_rate), one.label_count
 
 
 def _ends(rate: Interval) -> tuple[float, float, float]:

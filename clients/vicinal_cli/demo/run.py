@@ -163,7 +163,7 @@ def _facts(client: GraphClient, model: Model, truth: Mapping[str, str]) -> list[
         ("encoder", f"{model.name}, {model.dimension} numbers a vector, digest {model.encoder_digest}"),
         ("inference", model.provider),
         ("graph", f"{dataset.neighbours} neighbours a sample, index {dataset.index}"),
-        ("propagation", f"{dataset.method.value}, T = {dataset.temperature:g}, {dataset.steps} steps"),
+        ("beliefs", f"{dataset.method.value}, T {dataset.temperature or 'from the data'}"),
         ("machine", f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} CPUs"),
         ("Python", platform.python_version()),
         ("versions", ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)),

@@ -12,9 +12,7 @@ from vicinal_client import _graph_wire as wire
 from vicinal_client._async._connection import AsyncConnection
 from vicinal_client._bulk import new_request_id
 from vicinal_client._dataset_types import Dataset, GraphLimits
-from vicinal_client._graph_types import (
-    Method,
-)
+from vicinal_client._graph_types import Method
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._revisions import Revisions
 
@@ -61,9 +59,9 @@ class AsyncDatasetCalls(AsyncConnection):
             classes: 2 to `GraphLimits.max_classes` distinct names, in the order of the class index.
             encoder_digest: `Model.encoder_digest` of the encoder whose vectors it holds; empty binds none.
             neighbours: k of the paper's eq. 2, 1 to `GraphLimits.max_neighbours`; it cannot be changed later.
-            method: which graph labels spread over.
-            temperature: T of eq. 2, 0.001 to 10.
-            steps: t of eq. 3, 1 to 1,000.
+            method: how labels become beliefs.
+            temperature: T of eq. 2, 0.001 to 10; 0 leaves it to the method.
+            steps: t of eq. 3, 1 to 1,000; `Method.POOLED` takes its own number.
             request_id: names this write, so that a repeat of it happens once; empty makes one up.
             timeout: seconds for the call; None takes the client's.
 

@@ -152,7 +152,7 @@ class ReadCalls(FlagCalls):
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Classification:
-        """Classify vectors that are not in the graph, by a weighted vote of their nearest samples' beliefs.
+        """Classify vectors that are not in the graph, as the dataset's method judges samples inside.
 
         Args:
             dataset: its name.

@@ -1,5 +1,7 @@
 """An interval that keeps its level, and how long it takes to reach a target."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,3 +40,13 @@ def test_the_target_is_reached_then_and_not_before(share, target, level):
     elif 3 < trials < 10**6:
         assert wilson(share * trials * (1 + 1e-9), trials, level)[0] >= target - 1e-6
         assert wilson(share * (trials - 2), trials - 2, level)[0] < target
+
+
+def test_the_greatest_level_there_is_has_an_interval():
+    lower, upper = wilson(30, 40, math.nextafter(1, 0))
+    assert 0 < lower < 0.75 < upper < 1
+    assert trials_to_reach(0.95, 0.9, math.nextafter(1, 0)) > 1000
+
+
+def test_a_share_above_the_target_by_rounding_never_reaches_it():
+    assert trials_to_reach(0.1, 1 - 0.9, 0.95) is None

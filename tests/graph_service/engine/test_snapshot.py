@@ -1,5 +1,8 @@
 """A snapshot is one revision for good, and the same one after a restart."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -18,6 +21,7 @@ from graph_service.events import (
     SamplesRemoved,
     Trust,
 )
+from graph_service.flagging import held_out
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.pooling import infer
 from graph_service.propagation.adjacency import typical_temperature
@@ -102,6 +106,18 @@ def test_beliefs_are_the_same_after_a_restart(method, most_sampled, most_labelle
     np.testing.assert_allclose(list(before.values()), list(after.values()), atol=1e-5)
 
 
+@pytest.mark.parametrize("teachers", [40_000, 20])
+def test_suspicion_is_the_same_after_a_restart(teachers, monkeypatch):
+    """Also where the critic learns from labels drawn at random."""
+    monkeypatch.setattr(held_out, "_TEACHERS", teachers)
+    before, after = (
+        take(replayed(history(), Method.POOLED, at_once=at_once), 1, None).judging.judgement().wrong
+        for at_once in (False, True)
+    )
+    assert before.max() > 0.5
+    np.testing.assert_allclose(before, after, atol=1e-3)
+
+
 WRITES = {
     "new samples": lambda: [added([f"w{i}" for i in range(400)], blobs(9, 400)[0])],
     "samples that leave": lambda: [SamplesRemoved(tuple(f"s{i}" for i in range(1, 60, 2)))],
@@ -161,6 +177,28 @@ def test_pooled_beliefs_are_of_all_classes_and_of_everyone():
     assert all(rows[f"s{i}"][truth[i]] == 1 for i in range(50, 58))
     unlabelled = [(rows[f"s{i}"], truth[i]) for i in range(105, COUNT)]
     assert np.mean([row.argmax() == index for row, index in unlabelled]) > 0.85
+
+
+def test_pooled_beliefs_of_all_classes_are_held_once():
+    snapshot = take(
+        replayed([*history(), labelled(["s80"], [3], Trust.VERIFIED)], Method.POOLED, at_once=True), 1, None
+    )
+    assert snapshot.beliefs().rows is snapshot.beliefs().pooled.beliefs
+
+
+@pytest.mark.parametrize("method", Method)
+def test_a_snapshot_goes_with_its_last_reference(method):
+    """Its arrays are large, and the cycle collector counts objects, not bytes."""
+    snapshot = take(replayed(history(), method, at_once=True), 1, None)
+    snapshot.beliefs()
+    snapshot.judging.judgement()
+    gone = [weakref.ref(snapshot), weakref.ref(snapshot.view), weakref.ref(snapshot.judging)]
+    gc.disable()
+    try:
+        del snapshot
+        assert [one() for one in gone] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_without_a_label_nobody_believes_anything():

@@ -54,7 +54,7 @@ class Dataset:
         """The share that the audit estimates: of unlabelled samples with a right belief."""
         snapshot = self.snapshot()
         nodes = snapshot.view.sample_nodes
-        unlabelled = ~snapshot.labelled().clamped[nodes]
+        unlabelled = ~snapshot.clamped()[nodes]
         return (snapshot.beliefs().classes[nodes] == self.truth)[unlabelled].mean()
 
 
@@ -124,7 +124,7 @@ def test_a_label_does_not_vouch_for_itself(method):
 
 
 def labelled_nodes(data):
-    return np.flatnonzero(data.snapshot().labelled().clamped)
+    return np.flatnonzero(data.snapshot().clamped())
 
 
 def test_copies_share_a_fold_and_each_counts():

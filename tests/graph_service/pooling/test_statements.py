@@ -29,6 +29,15 @@ def test_are_what_the_labels_say(labels):
     assert found.counting.tolist() == [trusted or node not in verified for node, _, trusted in labels]
 
 
+@given(labels=LABELS, most=st.integers(1, 11), renumbered=st.permutations(range(10)))
+def test_draws_the_same_nodes_whatever_their_numbers(labels, most, renumbered):
+    found = statements(labels)
+    drawn = found.labelled[found.drawn(most)].tolist()
+    assert len(set(drawn)) == len(drawn) == min(most, len(found.labelled))
+    other = statements([(renumbered[node], *rest) for node, *rest in labels])
+    assert {renumbered[node] for node in drawn} == set(other.labelled[other.drawn(most)].tolist())
+
+
 @given(labels=LABELS)
 def test_seeds_are_the_shares_of_the_labels_that_count(labels):
     found = statements(labels)

@@ -77,7 +77,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     dataset's. Metadata: field, expected, value.
     """
     ERROR_REASON_NOTHING_TO_PROPAGATE: _ErrorReason.ValueType  # 16
-    """FAILED_PRECONDITION. There is no label to propagate. Metadata: none."""
+    """FAILED_PRECONDITION. There is no label to propagate, or (EstimateNoise) none
+    that others can judge. Metadata: none.
+    """
     ERROR_REASON_DATASET_FULL: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION. The dataset is full: samples, or samples times classes.
     Metadata: limit, value.
@@ -176,7 +178,9 @@ ERROR_REASON_ENCODER_MISMATCH: ErrorReason.ValueType  # 15
 dataset's. Metadata: field, expected, value.
 """
 ERROR_REASON_NOTHING_TO_PROPAGATE: ErrorReason.ValueType  # 16
-"""FAILED_PRECONDITION. There is no label to propagate. Metadata: none."""
+"""FAILED_PRECONDITION. There is no label to propagate, or (EstimateNoise) none
+that others can judge. Metadata: none.
+"""
 ERROR_REASON_DATASET_FULL: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION. The dataset is full: samples, or samples times classes.
 Metadata: limit, value.

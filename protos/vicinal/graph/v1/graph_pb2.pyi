@@ -102,8 +102,8 @@ class _StrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Strategy.Val
     picks of one call also cover different parts of the graph.
     """
     STRATEGY_AUTO: _Strategy.ValueType  # 5
-    """Coverage while much is uncovered, then uncertainty: the service judges which
-    serves best, pick by pick, and says it as each suggestion's reason.
+    """Coverage; from two verified labels a class on average, coverage of what is in
+    doubt alone. Each suggestion's reason says which of the two brought it.
     """
     STRATEGY_AUDIT: _Strategy.ValueType  # 6
     """The next samples of the audit (see EstimateAccuracy): in an order that is
@@ -126,8 +126,8 @@ STRATEGY_COVERAGE: Strategy.ValueType  # 4
 picks of one call also cover different parts of the graph.
 """
 STRATEGY_AUTO: Strategy.ValueType  # 5
-"""Coverage while much is uncovered, then uncertainty: the service judges which
-serves best, pick by pick, and says it as each suggestion's reason.
+"""Coverage; from two verified labels a class on average, coverage of what is in
+doubt alone. Each suggestion's reason says which of the two brought it.
 """
 STRATEGY_AUDIT: Strategy.ValueType  # 6
 """The next samples of the audit (see EstimateAccuracy): in an order that is
@@ -213,12 +213,14 @@ class PropagationSettings(_message.Message):
     method: Global___Method.ValueType
     """Default METHOD_POOLED."""
     temperature: _builtins.float
-    """T of eq. 2: an edge weighs exp(cosine / T). 0.001 to 10; 0, the default, lets
-    the service set it from the spread of the cosines. The paper uses 0.01 and
-    0.02.
+    """T of eq. 2: an edge weighs exp(cosine / T). 0.001 to 10; 0, the default,
+    leaves it to the method: METHOD_PAPER takes the paper's 0.01, the others set it
+    from the spread of the cosines.
     """
     steps: _builtins.int
-    """t of eq. 3: steps of propagation. 1 to 1,000, default 20."""
+    """t of eq. 3: steps of propagation. 1 to 1,000, default 20. METHOD_POOLED takes
+    its own number.
+    """
     def __init__(
         self,
         *,
@@ -345,7 +347,7 @@ class Dataset(_message.Message):
 
     @_builtins.property
     def propagation(self) -> Global___PropagationSettings:
-        """How labels spread, every field set."""
+        """How labels spread, every field set; a temperature of 0 is left to the method."""
 
     def __init__(
         self,
@@ -410,7 +412,7 @@ class Limits(_message.Message):
     """Most bytes of one message."""
     max_scores: _builtins.int
     """Most scores in one dataset, which has one for each sample and class: memory
-    is some 30 bytes a score.
+    is some 50 bytes a score.
     """
     def __init__(
         self,
@@ -1000,7 +1002,9 @@ class PropagateResponse(_message.Message):
     labelled_count: _builtins.int
     """Samples that hold a verified label, or whose duplicate does."""
     reached_count: _builtins.int
-    """Samples that a label reached, the labelled ones included."""
+    """Samples that a label reached, the labelled ones included; with METHOD_POOLED
+    all.
+    """
     unreached_count: _builtins.int
     """Samples that no label reached."""
     @_builtins.property
@@ -1294,8 +1298,9 @@ class Flag(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     suspicion: _builtins.float
     """0 to 1. Wrong labels: the estimated probability that the label is wrong, given
-    the other labels and how often such labels are wrong; 0 where the others
-    cannot judge it. Contradictions: likewise. Near duplicates: the cosine.
+    the other labels and how often such labels are wrong; labels that the others
+    cannot judge are not listed. Contradictions: likewise, but 0 where the others
+    cannot judge the label. Near duplicates: the cosine.
     Outliers: the share of all samples that are less far from their neighbours.
     """
     suggested_class: _builtins.str
@@ -1333,7 +1338,7 @@ Global___Flag: _TypeAlias = Flag  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):
-    """One neighbour that speaks against a label."""
+    """One sample that speaks for a flag."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1342,11 +1347,15 @@ class Evidence(_message.Message):
     CLASS_NAME_FIELD_NUMBER: _builtins.int
     SIMILARITY_FIELD_NUMBER: _builtins.int
     sample_id: _builtins.str
-    """The neighbour."""
+    """The sample."""
     weight: _builtins.float
-    """Its share of the vote about the flagged sample, 0 to 1."""
+    """Its share of the vote about the flagged sample, 0 to 1; with kinds other than
+    wrong labels an even share of all that were found or shown.
+    """
     class_name: _builtins.str
-    """The class it is believed to have."""
+    """The class it is believed to have or, of a contradiction, that its label names;
+    may be empty.
+    """
     similarity: _builtins.float
     """Cosine similarity to the flagged sample, −1 to 1."""
     def __init__(
@@ -1429,8 +1438,8 @@ class EstimateAccuracyResponse(_message.Message):
     target_reached: _builtins.bool
     """Whether `accuracy.lower` has reached the target: labelling may stop."""
     audits_needed: _builtins.int
-    """Audited samples it will take until it has, if the share stays as it is; −1
-    when it would not.
+    """Audited samples it will take besides until it has, if the share stays as it is
+    (before the first: if all are right); −1 when it would not.
     """
     @_builtins.property
     def accuracy(self) -> Global___Interval:
@@ -1536,13 +1545,14 @@ class EstimateNoiseResponse(_message.Message):
     """Revision the estimates belong to."""
     @_builtins.property
     def noise_rate(self) -> Global___Interval:
-        """Estimated share of labels that are wrong."""
+        """Estimated share of labels that are wrong, of any trust."""
 
     @_builtins.property
     def transition(self) -> _tensor_pb2.Tensor:
         """float32 [classes, classes]: the probability that a label states column's
         class when row's is true. Rows sum to 1, or to 0 where no sample is believed
-        to have the class.
+        to have the class. Left out, like its ends, where one message would not hold
+        the three: with the limits as delivered from 1,449 classes on.
         """
 
     @_builtins.property

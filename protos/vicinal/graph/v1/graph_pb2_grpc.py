@@ -267,9 +267,10 @@ class GraphServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Classify(self, request, context):
-        """Classifies vectors that are not in the graph, by a weighted vote of their
-        nearest samples' beliefs. Errors: BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS,
-        ENCODER_MISMATCH, REVISION_AHEAD.
+        """Classifies vectors that are not in the graph as the dataset's method judges
+        samples inside: METHOD_POOLED by what they look like and by their nearest
+        samples' beliefs, the others by a weighted vote of these alone. Errors:
+        BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS, ENCODER_MISMATCH, REVISION_AHEAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

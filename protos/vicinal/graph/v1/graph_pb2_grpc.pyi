@@ -102,9 +102,10 @@ class GraphServiceStub:
     Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     Classify: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ClassifyRequest, _graph_pb2.ClassifyResponse]
-    """Classifies vectors that are not in the graph, by a weighted vote of their
-    nearest samples' beliefs. Errors: BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS,
-    ENCODER_MISMATCH, REVISION_AHEAD.
+    """Classifies vectors that are not in the graph as the dataset's method judges
+    samples inside: METHOD_POOLED by what they look like and by their nearest
+    samples' beliefs, the others by a weighted vote of these alone. Errors:
+    BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS, ENCODER_MISMATCH, REVISION_AHEAD.
     """
     ExportBeliefs: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ExportBeliefsRequest, _graph_pb2.ExportBeliefsResponse]
     """Reads every sample's belief, page by page, all pages from one revision.
@@ -185,9 +186,10 @@ class GraphServiceAsyncStub(GraphServiceStub):
     Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     Classify: _aio.UnaryUnaryMultiCallable[_graph_pb2.ClassifyRequest, _graph_pb2.ClassifyResponse]  # type: ignore[assignment]
-    """Classifies vectors that are not in the graph, by a weighted vote of their
-    nearest samples' beliefs. Errors: BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS,
-    ENCODER_MISMATCH, REVISION_AHEAD.
+    """Classifies vectors that are not in the graph as the dataset's method judges
+    samples inside: METHOD_POOLED by what they look like and by their nearest
+    samples' beliefs, the others by a weighted vote of these alone. Errors:
+    BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS, ENCODER_MISMATCH, REVISION_AHEAD.
     """
     ExportBeliefs: _aio.UnaryUnaryMultiCallable[_graph_pb2.ExportBeliefsRequest, _graph_pb2.ExportBeliefsResponse]  # type: ignore[assignment]
     """Reads every sample's belief, page by page, all pages from one revision.
@@ -355,9 +357,10 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.ClassifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.ClassifyResponse, _abc.Awaitable[_graph_pb2.ClassifyResponse]]:
-        """Classifies vectors that are not in the graph, by a weighted vote of their
-        nearest samples' beliefs. Errors: BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS,
-        ENCODER_MISMATCH, REVISION_AHEAD.
+        """Classifies vectors that are not in the graph as the dataset's method judges
+        samples inside: METHOD_POOLED by what they look like and by their nearest
+        samples' beliefs, the others by a weighted vote of these alone. Errors:
+        BAD_TENSOR, BAD_VECTOR, TOO_MANY_ITEMS, ENCODER_MISMATCH, REVISION_AHEAD.
         """
 
     @_abc_1.abstractmethod
