@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
         "--max-scores",
         type=int,
         default=limits.max_scores,
-        help="samples times classes a dataset, about 30 bytes each (default %(default)s)",
+        help="samples times classes a dataset, about 50 bytes each (default %(default)s)",
     )
     add(
         "--max-message-bytes",

@@ -48,8 +48,8 @@ class Value(Generic[T]):
 class Once(Generic[T]):
     """Decorates a method of no arguments, whose outcome each object then makes once and keeps.
 
-    The object holds the outcome and nothing holds the object, as a stored bound method would: so large arrays
-    go with the last reference to it; the cycle collector, which counts objects, not bytes, would let them wait.
+    The object holds the outcome and nothing holds the object, as a stored bound method would. So large arrays
+    go with the last reference; the cycle collector counts objects, not bytes, and would let them wait.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
