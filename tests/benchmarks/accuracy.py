@@ -3,8 +3,8 @@
 python tests/benchmarks/accuracy.py --vectors FILE.npz [--sample 50000] [--draws 10]
 
 FILE holds `vectors` (n, d) and `labels` (n,). An annotator who knows the classes labels what a strategy
-suggests, ten at a time up to 100, then fifty at a time; the figure is the accuracy of the default method on
-the unlabelled rows, an unreached row counting as wrong. Then the time of 50 picks by the default strategy,
+suggests, ten at a time up to 100, then fifty at a time; the figure is the accuracy of the method on the
+unlabelled rows, an unreached row counting as wrong. Then the time of 50 picks by the default strategy,
 once beliefs are at hand. With fewer rows than the file has, each draw takes other rows at random.
 """
 
@@ -20,7 +20,7 @@ from graph_service.engine.snapshot import Snapshot, take
 from graph_service.engine.suggesting import suggestions
 from graph_service.engine.tables import Tables
 from graph_service.engine.vectors import to_keep
-from graph_service.events import DatasetCreated, LabelsAdded, Propagation, SamplesAdded, Trust
+from graph_service.events import DatasetCreated, LabelsAdded, Method, Propagation, SamplesAdded, Trust
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.suggestion.strategies import Strategy
 
@@ -28,12 +28,12 @@ LOOKS = (10, 20, 50, 100, 500)
 SCHEDULE = [10] * 10 + [50] * 8
 
 
-def tables(vectors: npt.NDArray[np.floating], classes: int) -> Tables:
+def tables(vectors: npt.NDArray[np.floating], classes: int, method: Method) -> Tables:
     """A dataset of these rows, without labels."""
     dimension = vectors.shape[1]
     names = tuple(str(c) for c in range(classes))
     made = Tables(
-        DatasetCreated("d", dimension, "", names, 10, Propagation()),
+        DatasetCreated("d", dimension, "", names, 10, Propagation(method)),
         NeighbourGraph(dimension, 10, index="exact"),
     )
     kept = to_keep(vectors, "vectors", len(vectors), dimension)
@@ -75,15 +75,18 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=50_000, help="rows of a draw (default %(default)s)")
     parser.add_argument("--draws", type=int, default=10, help="seeds (default %(default)s)")
     parser.add_argument("--strategies", nargs="+", default=["random", "auto"], help="default %(default)s")
+    parser.add_argument("--method", default="pooled", help="how labels spread (default %(default)s)")
     arguments = parser.parse_args()
     with np.load(arguments.vectors) as file:
         vectors, truth = file["vectors"], file["labels"].astype(np.int64)
     figures: dict[str, list[list[float]]] = {name: [] for name in arguments.strategies}
     times: dict[str, list[float]] = {name: [] for name in arguments.strategies}
+    method, classes = Method[arguments.method.upper()], int(truth.max()) + 1
     for seed in range(arguments.draws):
-        rows = np.random.default_rng(seed).permutation(len(vectors))[: arguments.sample]
-        made = tables(vectors[rows].astype(np.float32), int(truth.max()) + 1)
-        bare = take(made, 1, None)
+        if seed == 0 or arguments.sample < len(vectors):
+            rows = np.random.default_rng(seed).permutation(len(vectors))[: arguments.sample]
+            made = tables(vectors[rows].astype(np.float32), classes, method)
+            bare = take(made, 1, None)
         for name in arguments.strategies:
             figure, seconds = annotate(bare, made, truth[rows], Strategy[name.upper()], seed)
             figures[name].append(figure)
