@@ -57,7 +57,8 @@ def extract(root: Path, revision: str, target: Path) -> bool:
     if packed is None:
         return False
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(target, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.0 to 3.11.3 have none
+        archive.extractall(target)  # noqa: S202, of our own repository
     return any(target.rglob("*.proto"))
 
 

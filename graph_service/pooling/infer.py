@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 _ROUNDS = 2
 _PENALTY = 0.1
+_FEW_OPEN = 10
 _SOFT_LABELS = 300.0
 """Labels that all beliefs of unlabelled nodes together are worth when the classifier learns."""
 _MOST_LABELLED = 8192
@@ -90,7 +91,9 @@ class _Evidence:
         self._adj = adj
         self._features = features
         self._labels = labels
-        self._sample = sample
+        fixed = np.zeros(len(adj), np.bool_)
+        fixed[labels.labelled[labels.clamped]] = True
+        self._open = sample[~fixed[sample]]
         self.stated = labels.seeds
         self._clamped = labels.labelled[labels.clamped]
         self._clamped_rows = labels.seeds[labels.clamped]
@@ -118,7 +121,9 @@ class _Evidence:
         counts[: labelled.shape[1]] = labelled.sum(axis=0, dtype=np.float64)
         prior = class_prior(counts)[: labelled.shape[1]]
         prior /= prior.sum()
-        factors = mass_factors(scores[self._sample], prior).astype(np.float32)
+        # Of few open nodes the masses are chance's: ten of them are believed half, by the square root.
+        belief = len(self._open) / (len(self._open) + _FEW_OPEN)
+        factors = (mass_factors(scores[self._open], prior) ** belief).astype(np.float32)
         beliefs = scores * factors
         sums = beliefs.sum(axis=1, keepdims=True)
         np.divide(beliefs, sums, out=beliefs, where=sums > 0)

@@ -12,6 +12,8 @@ Float64 = npt.NDArray[np.float64]
 
 _CONCENTRATIONS = np.geomspace(0.5, 1e4, 60)
 _ROUNDS = 20
+_LEAST = 1e-4
+"""Least factor. Rows that are sure of their class keep it whatever the factors, which else would have no end."""
 
 
 def class_prior(counts: Float64) -> Float64:
@@ -49,7 +51,7 @@ def mass_factors(scores: npt.NDArray[np.floating], prior: Float64) -> Float64:
         prior: float64 (C,), greater than 0.
 
     Returns:
-        float64 (C,), greater than 0 and finite; they mean nothing for a class without mass.
+        float64 (C,), 0.0001 to 1; they mean nothing for a class without mass.
     """
     rows = scores[scores.any(axis=1)].astype(np.float64)
     factors = np.ones(len(prior))
@@ -60,5 +62,5 @@ def mass_factors(scores: npt.NDArray[np.floating], prior: Float64) -> Float64:
         masses = factors * (rows.T @ (1 / (rows @ factors)))
         factors *= np.divide(prior * len(rows), masses, out=np.ones_like(masses), where=masses > 0)
         factors /= factors.max()
-        np.maximum(factors, 1e-12, out=factors)
+        np.maximum(factors, _LEAST, out=factors)
     return factors

@@ -30,7 +30,7 @@ def slow_infer(walk, degrees, features, sample, nodes, columns, verified, class_
 
     def believed(scores, rows_of_labelled):
         prior = prior_of(rows_of_labelled.sum(axis=0), class_count)
-        return np.where(clamped[:, None], seeds, balanced(scores, sample, prior))
+        return np.where(clamped[:, None], seeds, balanced(scores, sample[~clamped[sample]], prior))
 
     roots = np.sqrt(np.where(degrees > 0, degrees, 1))
     beliefs = believed(spread(roots[:, None] * walk / roots, seeds), seeds)
@@ -72,12 +72,14 @@ def prior_of(said, classes):
 
 
 def balanced(scores, sample, prior):
-    """Twenty rounds of scaling the classes, towards a mean belief of the sample that is the prior."""
+    """Twenty rounds of scaling the classes, towards a mean belief of the open sample that is the prior."""
     reached, factors = scores.any(axis=1), np.ones(len(prior))
     heard = scores[sample][reached[sample]]
     for _ in range(20 if len(heard) else 0):
         masses = normal(heard * factors).mean(axis=0)
         factors *= np.where(masses > 0, prior / np.where(masses > 0, masses, 1), 1)
+        factors = np.maximum(factors / factors.max(), 1e-4)
+    factors **= len(sample) / (len(sample) + 10)
     rows = np.tile(prior, (len(scores), 1))
     rows[reached] = normal(scores[reached] * factors)
     return rows
@@ -311,3 +313,12 @@ def test_a_given_label_that_the_classifier_thinks_impossible(exact_neighbours):
     found = it.infer(stated(np.arange(1200), it.truth, np.zeros(1200, bool)))
     assert np.isfinite(found.beliefs).all()
     assert np.isfinite(found.transition).all()
+
+
+def test_verified_nodes_do_not_drive_the_masses(world):
+    """With every node verified there is nothing to balance, however unequal the classes are."""
+    everyone = np.arange(len(world.truth))
+    few = everyone[(world.truth > 0) | (everyone % 4 == 0)]
+    world.sample = few.astype(np.int32)
+    found = world.infer(stated(few, world.truth[few], np.ones(len(few), bool)))
+    np.testing.assert_array_equal(found.factors, np.ones(4))
