@@ -13,7 +13,7 @@ Float64 = npt.NDArray[np.float64]
 _CONCENTRATIONS = np.geomspace(0.5, 1e4, 60)
 _ROUNDS = 20
 _LEAST = 1e-4
-"""Least factor. Rows that are sure of their class keep it whatever the factors, which else would have no end."""
+"""Least factor. Rows sure of their class keep it whatever the factors, which would else have no end."""
 
 
 def class_prior(counts: Float64) -> Float64:
