@@ -23,7 +23,10 @@ Ints = npt.NDArray[np.int64]
 
 _ROUNDS = 2
 _PENALTY = 0.1
-_FEW_OPEN = 10
+_LEAST_FACTOR = 0.1
+"""Rows that are sure of their class do not move, and the factors that try would ruin the others."""
+_FEW_OPEN = 30
+"""Nodes without a verified label whose masses are half believed: of fewer they are chance's."""
 _SOFT_LABELS = 300.0
 """Labels that all beliefs of unlabelled nodes together are worth when the classifier learns."""
 _MOST_LABELLED = 8192
@@ -121,9 +124,9 @@ class _Evidence:
         counts[: labelled.shape[1]] = labelled.sum(axis=0, dtype=np.float64)
         prior = class_prior(counts)[: labelled.shape[1]]
         prior /= prior.sum()
-        # Of few open nodes the masses are chance's: ten of them are believed half, by the square root.
-        belief = len(self._open) / (len(self._open) + _FEW_OPEN)
-        factors = (mass_factors(scores[self._open], prior) ** belief).astype(np.float32)
+        factors = np.maximum(mass_factors(scores[self._open], prior), _LEAST_FACTOR)
+        factors **= len(self._open) / (len(self._open) + _FEW_OPEN)
+        factors = factors.astype(np.float32)
         beliefs = scores * factors
         sums = beliefs.sum(axis=1, keepdims=True)
         np.divide(beliefs, sums, out=beliefs, where=sums > 0)

@@ -12,7 +12,7 @@ import pytest
 
 PROTOS = Path(__file__).resolve().parents[2] / "protos"
 GRAPH = "vicinal/graph/v1/graph.proto"
-FIELD = re.compile(r"  // The suspected label\.\n  Label label = 1;\n")
+FIELD = re.compile(r"  // What the strategy maximised[^\n]*\n  float score = 2;\n")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_removed_field_is_refused(protos, branch):
         commit(protos)
     status, output = breaking(protos)
     assert status != 0
-    assert 'Previously present field "1" with name "label" on message "Flag"' in output
+    assert 'Previously present field "2" with name "score" on message "Suggestion"' in output
 
 
 def test_the_base_can_be_named(protos):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gammaln, log_softmax, softmax
 
+from graph_service.classification.pooled import pooled_vote
 from graph_service.events import Method
 from graph_service.linear.basis import fit_basis
 from graph_service.pooling.infer import infer
@@ -79,7 +80,7 @@ def balanced(scores, sample, prior):
         masses = normal(heard * factors).mean(axis=0)
         factors *= np.where(masses > 0, prior / np.where(masses > 0, masses, 1), 1)
         factors = np.maximum(factors / factors.max(), 1e-4)
-    factors **= len(sample) / (len(sample) + 10)
+    factors = np.maximum(factors, 0.1) ** (len(sample) / (len(sample) + 30))
     rows = np.tile(prior, (len(scores), 1))
     rows[reached] = normal(scores[reached] * factors)
     return rows
@@ -322,3 +323,28 @@ def test_verified_nodes_do_not_drive_the_masses(world):
     world.sample = few.astype(np.int32)
     found = world.infer(stated(few, world.truth[few], np.ones(len(few), bool)))
     np.testing.assert_array_equal(found.factors, np.ones(4))
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_samples_outside_are_classified_where_every_sample_is_labelled(exact_neighbours, verified):
+    """The end of a labelling job: masses that nothing can change must not bend what is classified."""
+    world = World(exact_neighbours, 3, n=400)
+    inside, outside = np.arange(100), np.arange(100, 400)
+    lists = exact_neighbours(world.vectors[inside], 8)
+    adj = adjacency(*lists, method=Method.POOLED, temperature=world.temperature)
+    basis = fit_basis(world.vectors[inside])
+    statements = stated(inside, world.truth[inside], np.full(100, verified))
+    found = infer(adj, basis.project(world.vectors[inside]), inside, statements)
+    cosines = world.vectors[outside] @ world.vectors[inside].T
+    nearest = np.argsort(-cosines, axis=1)[:, :8].astype(np.int32)
+    beliefs = pooled_vote(
+        basis.project(world.vectors[outside]),
+        found.classifier,
+        found.factors,
+        nearest,
+        np.take_along_axis(cosines, nearest, axis=1),
+        found.beliefs,
+        world.temperature,
+    )
+    by_nearest = (world.truth[nearest[:, 0]] == world.truth[outside]).mean()
+    assert (beliefs.argmax(axis=1) == world.truth[outside]).mean() >= by_nearest
