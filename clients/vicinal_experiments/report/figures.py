@@ -28,7 +28,7 @@ _STYLE: Any = {
     "axes.axisbelow": True,
 }
 _DEFAULT = "#1f6fb5"
-_SERVICE = ("#b8651b", "#8a8378", "#e0a458", "#5b6b7a", "#c9b39b")
+_SERVICE = ("#b8651b", "#8a8378", "#e0a458", "#3f5f8a", "#7fae8f", "#94455e", "#c9b39b")
 _PEERS = ("#2e7d4f", "#8a4fb0", "#b3261e", "#00838f", "#a0892c", "#c2578b", "#444444", "#6b8e23")
 """A colour for each of `PEERS`: a method has one colour in all figures where it stands beside others."""
 
