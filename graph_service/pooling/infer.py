@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 
 _ROUNDS = 2
 _PENALTY = 0.1
-_LEAST_FACTOR = 0.1
+_LEAST_FACTOR = 0.01
 """Rows that are sure of their class do not move, and the factors that try would ruin the others."""
 _FEW_OPEN = 30
 """Nodes without a verified label whose masses are half believed: of fewer they are chance's."""

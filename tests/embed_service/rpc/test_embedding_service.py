@@ -201,11 +201,10 @@ async def test_callers_who_leave_take_their_images_along(start: Any, pngs: Any, 
     assert service.encoder.batches == [1, 1]
 
 
-@pytest.mark.parametrize("timeout", [0, -1])
-async def test_deadline_already_past(start: Any, pngs: Any, timeout: float) -> None:
+async def test_deadline_already_past(start: Any, pngs: Any) -> None:
     service = await start()
     with pytest.raises(grpc.RpcError) as caught:
-        await service.stub.Embed(Request(images=pngs[:1]), timeout=timeout)
+        await service.stub.Embed(Request(images=pngs[:1]), timeout=-1)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     assert await service.health() == SERVING
 

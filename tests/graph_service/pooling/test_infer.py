@@ -80,7 +80,7 @@ def balanced(scores, sample, prior):
         masses = normal(heard * factors).mean(axis=0)
         factors *= np.where(masses > 0, prior / np.where(masses > 0, masses, 1), 1)
         factors = np.maximum(factors / factors.max(), 1e-4)
-    factors = np.maximum(factors, 0.1) ** (len(sample) / (len(sample) + 30))
+    factors = np.maximum(factors, 0.01) ** (len(sample) / (len(sample) + 30))
     rows = np.tile(prior, (len(scores), 1))
     rows[reached] = normal(scores[reached] * factors)
     return rows
