@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.classification.weights import vote_weights
 from graph_service.linear.classifier import log_posterior
 from graph_service.pooling.pool import CLASSIFIER_SHARE, FLOOR, NEIGHBOUR_SHARE, softmax
 
@@ -36,9 +37,7 @@ def pooled_vote(
         temperature: T of eq. 2, greater than 0.
     """
     voting = neighbours >= 0
-    logits = np.where(voting, similarities / np.float64(temperature), -np.inf)
-    top = logits.max(axis=1, initial=-np.inf, keepdims=True)
-    weights = np.exp(logits - np.where(np.isfinite(top), top, 0))
+    weights = vote_weights(voting, similarities, temperature)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
     means = np.zeros((len(neighbours), beliefs.shape[1]), np.float32)
     for column in range(neighbours.shape[1]):

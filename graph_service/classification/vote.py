@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.classification.weights import vote_weights
 from graph_service.propagation.beliefs import beliefs as normalised
 
 __all__ = ["vote"]
@@ -30,9 +31,7 @@ def vote(
     """
     voting = neighbours >= 0
     voting[voting] = beliefs[neighbours[voting]].any(axis=1)
-    logits = np.where(voting, similarities / np.float64(temperature), -np.inf)
-    top = logits.max(axis=1, initial=-np.inf, keepdims=True)
-    weights = np.exp(logits - np.where(np.isfinite(top), top, 0))
+    weights = vote_weights(voting, similarities, temperature)
     total = np.zeros((len(neighbours), beliefs.shape[1]))
     for column in range(neighbours.shape[1]):
         rows = np.flatnonzero(voting[:, column])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.linear.classifier import fit, log_posterior
+from graph_service.linear.classifier import PENALTY, fit, log_posterior
 from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.beliefs import beliefs
@@ -21,7 +21,6 @@ Bools = npt.NDArray[np.bool_]
 Believe = Callable[[Statements], tuple[npt.NDArray[np.integer], Float32]]
 
 _FOLDS = 5
-_PENALTY = 0.1
 _TEACHERS = 40_000
 """Most labelled nodes that one critic learns from; of more, as many at random."""
 _SMOOTHING = 2
@@ -113,7 +112,7 @@ def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer
     """Return what the labels teach a linear classifier to expect at `nodes`, as logarithms."""
     rows = labels.drawn(_TEACHERS)
     weights = np.ones(len(rows), np.float32)
-    coefficients = fit(features[labels.labelled[rows]], labels.seeds[rows], weights, _PENALTY)
+    coefficients = fit(features[labels.labelled[rows]], labels.seeds[rows], weights, PENALTY)
     return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))
 
 

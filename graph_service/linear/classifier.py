@@ -10,10 +10,12 @@ import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["fit", "log_posterior"]
+__all__ = ["PENALTY", "fit", "log_posterior"]
 
 Float32 = npt.NDArray[np.float32]
 
+PENALTY = 0.1
+"""Suits features with a mean squared norm of 1."""
 _STEPS = 20
 _alone = threading.Lock()
 _INTERCEPT_PENALTY = 1e-3

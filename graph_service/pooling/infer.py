@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.linear.classifier import fit, log_posterior
+from graph_service.linear.classifier import PENALTY, fit, log_posterior
 from graph_service.pooling.pool import CLASSIFIER_SHARE, pool
 from graph_service.pooling.statements import Statements
 from graph_service.pooling.transition import transition
@@ -22,7 +22,6 @@ Float32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 _ROUNDS = 2
-_PENALTY = 0.1
 _LEAST_FACTOR = 0.01
 """Rows that are sure of their class do not move, and the factors that try would ruin the others."""
 _FEW_OPEN = 30
@@ -136,7 +135,7 @@ class _Evidence:
 
     def learn(self, beliefs: Float32) -> Float32:
         """The classifier of what is believed now."""
-        return fit(self._features[self._rows], beliefs[self._rows], self._weights, _PENALTY)
+        return fit(self._features[self._rows], beliefs[self._rows], self._weights, PENALTY)
 
     def channel(self, scores: Float32) -> Float64 | None:
         """The transition matrix of the given labels under beliefs proportional to `scores`."""

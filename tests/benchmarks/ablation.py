@@ -17,7 +17,7 @@ from rich.progress import track
 
 from graph_service.events import Method
 from graph_service.linear.basis import fit_basis
-from graph_service.linear.classifier import fit, log_posterior
+from graph_service.linear.classifier import PENALTY, fit, log_posterior
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.pooling.infer import infer
 from graph_service.pooling.statements import Statements
@@ -64,7 +64,7 @@ class Bench:
         spreading = self._balanced(spread(self.adj, onehot, labelled), onehot)
         yield "label spreading, balanced", spreading
         ones = np.ones(len(labelled), np.float32)
-        alone = np.exp(log_posterior(self.features, fit(self.features[labelled], onehot, ones, 0.1)))
+        alone = np.exp(log_posterior(self.features, fit(self.features[labelled], onehot, ones, PENALTY)))
         yield "classifier alone", alone
         statements = Statements(labelled, self.truth[labelled], ones > 0, self.classes)
         pooled = infer(self.adj, self.features, self.sample, statements)
