@@ -27,7 +27,7 @@ from vicinal.embed.v1 import errors_pb2 as vicinal_dot_embed_dot_v1_dot_errors__
 from vicinal.types.v1 import tensor_pb2 as vicinal_dot_types_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvicinal/embed/v1/embed.proto\x12\x10vicinal.embed.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dvicinal/embed/v1/errors.proto\x1a\x1dvicinal/types/v1/tensor.proto\"6\n\x0c\x45mbedRequest\x12\x0e\n\x06images\x18\x01 \x03(\x0c\x12\x16\n\x0e\x65ncoder_digest\x18\x02 \x01(\t\"\xaf\x01\n\rEmbedResponse\x12,\n\nembeddings\x18\x01 \x01(\x0b\x32\x18.vicinal.types.v1.Tensor\x12.\n\x07results\x18\x02 \x03(\x0b\x32\x1d.vicinal.embed.v1.ImageResult\x12\x16\n\x0e\x65ncoder_digest\x18\x03 \x01(\t\x12(\n\x06timing\x18\x04 \x01(\x0b\x32\x18.vicinal.embed.v1.Timing\"J\n\x12StreamEmbedRequest\x12\r\n\x05index\x18\x01 \x01(\x04\x12\r\n\x05image\x18\x02 \x01(\x0c\x12\x16\n\x0e\x65ncoder_digest\x18\x03 \x01(\t\"\xc2\x01\n\x13StreamEmbedResponse\x12\r\n\x05index\x18\x01 \x01(\x04\x12+\n\tembedding\x18\x02 \x01(\x0b\x32\x18.vicinal.types.v1.Tensor\x12-\n\x06result\x18\x03 \x01(\x0b\x32\x1d.vicinal.embed.v1.ImageResult\x12\x16\n\x0e\x65ncoder_digest\x18\x04 \x01(\t\x12(\n\x06timing\x18\x05 \x01(\x0b\x32\x18.vicinal.embed.v1.Timing\"R\n\x0bImageResult\x12\x16\n\x0e\x63ontent_sha256\x18\x01 \x01(\x0c\x12+\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.vicinal.embed.v1.ImageError\"\xbb\x01\n\nImageError\x12-\n\x06reason\x18\x01 \x01(\x0e\x32\x1d.vicinal.embed.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12<\n\x08metadata\x18\x03 \x03(\x0b\x32*.vicinal.embed.v1.ImageError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9a\x01\n\x06Timing\x12-\n\nqueue_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x64\x65\x63ode_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0einference_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x11\n\x0fGetModelRequest\"\xa3\x01\n\x10GetModelResponse\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x03\x12\x1a\n\x12preprocessing_json\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.vicinal.embed.v1.Limits\"w\n\x06Limits\x12\x12\n\nmax_images\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x12\x11\n\tmax_queue\x18\x05 \x01(\x03\x32\x8f\x02\n\x10\x45mbeddingService\x12H\n\x05\x45mbed\x12\x1e.vicinal.embed.v1.EmbedRequest\x1a\x1f.vicinal.embed.v1.EmbedResponse\x12^\n\x0bStreamEmbed\x12$.vicinal.embed.v1.StreamEmbedRequest\x1a%.vicinal.embed.v1.StreamEmbedResponse(\x01\x30\x01\x12Q\n\x08GetModel\x12!.vicinal.embed.v1.GetModelRequest\x1a\".vicinal.embed.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cvicinal/embed/v1/embed.proto\x12\x10vicinal.embed.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1dvicinal/embed/v1/errors.proto\x1a\x1dvicinal/types/v1/tensor.proto\"d\n\x0c\x45mbedRequest\x12\x0e\n\x06images\x18\x01 \x03(\x0c\x12\x16\n\x0e\x65ncoder_digest\x18\x02 \x01(\t\x12,\n\x08priority\x18\x03 \x01(\x0e\x32\x1a.vicinal.embed.v1.Priority\"\xaf\x01\n\rEmbedResponse\x12,\n\nembeddings\x18\x01 \x01(\x0b\x32\x18.vicinal.types.v1.Tensor\x12.\n\x07results\x18\x02 \x03(\x0b\x32\x1d.vicinal.embed.v1.ImageResult\x12\x16\n\x0e\x65ncoder_digest\x18\x03 \x01(\t\x12(\n\x06timing\x18\x04 \x01(\x0b\x32\x18.vicinal.embed.v1.Timing\"x\n\x12StreamEmbedRequest\x12\r\n\x05index\x18\x01 \x01(\x04\x12\r\n\x05image\x18\x02 \x01(\x0c\x12\x16\n\x0e\x65ncoder_digest\x18\x03 \x01(\t\x12,\n\x08priority\x18\x04 \x01(\x0e\x32\x1a.vicinal.embed.v1.Priority\"\xc2\x01\n\x13StreamEmbedResponse\x12\r\n\x05index\x18\x01 \x01(\x04\x12+\n\tembedding\x18\x02 \x01(\x0b\x32\x18.vicinal.types.v1.Tensor\x12-\n\x06result\x18\x03 \x01(\x0b\x32\x1d.vicinal.embed.v1.ImageResult\x12\x16\n\x0e\x65ncoder_digest\x18\x04 \x01(\t\x12(\n\x06timing\x18\x05 \x01(\x0b\x32\x18.vicinal.embed.v1.Timing\"b\n\x0bImageResult\x12\x16\n\x0e\x63ontent_sha256\x18\x01 \x01(\x0c\x12+\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x1c.vicinal.embed.v1.ImageError\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"\xbb\x01\n\nImageError\x12-\n\x06reason\x18\x01 \x01(\x0e\x32\x1d.vicinal.embed.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12<\n\x08metadata\x18\x03 \x03(\x0b\x32*.vicinal.embed.v1.ImageError.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9a\x01\n\x06Timing\x12-\n\nqueue_time\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0b\x64\x65\x63ode_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x0einference_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\")\n\x0fGetModelRequest\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\"\xa3\x01\n\x10GetModelResponse\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x03\x12\x1a\n\x12preprocessing_json\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12(\n\x06limits\x18\x06 \x01(\x0b\x32\x18.vicinal.embed.v1.Limits\"\x8b\x01\n\x06Limits\x12\x12\n\nmax_images\x18\x01 \x01(\x03\x12\x17\n\x0fmax_image_bytes\x18\x02 \x01(\x03\x12\x12\n\nmax_pixels\x18\x03 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x03\x12\x11\n\tmax_queue\x18\x05 \x01(\x03\x12\x12\n\nmax_models\x18\x06 \x01(\x03\"\x9f\x01\n\x05Model\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tdimension\x18\x03 \x01(\x03\x12\x1a\n\x12preprocessing_json\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x0c\n\x04\x66ile\x18\x06 \x01(\t\x12\x12\n\nis_default\x18\x07 \x01(\x08\x12\r\n\x05ready\x18\x08 \x01(\x08\"\x13\n\x11ListModelsRequest\"L\n\x12ListModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.vicinal.embed.v1.Model\x12\r\n\x05\x66iles\x18\x02 \x03(\t\"6\n\x10LoadModelRequest\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x14\n\x0cmake_default\x18\x02 \x01(\x08\";\n\x11LoadModelResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.vicinal.embed.v1.Model\"0\n\x16SetDefaultModelRequest\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\"A\n\x17SetDefaultModelResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.vicinal.embed.v1.Model\",\n\x12UnloadModelRequest\x12\x16\n\x0e\x65ncoder_digest\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02\x32\x82\x05\n\x10\x45mbeddingService\x12H\n\x05\x45mbed\x12\x1e.vicinal.embed.v1.EmbedRequest\x1a\x1f.vicinal.embed.v1.EmbedResponse\x12^\n\x0bStreamEmbed\x12$.vicinal.embed.v1.StreamEmbedRequest\x1a%.vicinal.embed.v1.StreamEmbedResponse(\x01\x30\x01\x12Q\n\x08GetModel\x12!.vicinal.embed.v1.GetModelRequest\x1a\".vicinal.embed.v1.GetModelResponse\x12W\n\nListModels\x12#.vicinal.embed.v1.ListModelsRequest\x1a$.vicinal.embed.v1.ListModelsResponse\x12T\n\tLoadModel\x12\".vicinal.embed.v1.LoadModelRequest\x1a#.vicinal.embed.v1.LoadModelResponse\x12\x66\n\x0fSetDefaultModel\x12(.vicinal.embed.v1.SetDefaultModelRequest\x1a).vicinal.embed.v1.SetDefaultModelResponse\x12Z\n\x0bUnloadModel\x12$.vicinal.embed.v1.UnloadModelRequest\x1a%.vicinal.embed.v1.UnloadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,28 +36,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IMAGEERROR_METADATAENTRY']._loaded_options = None
   _globals['_IMAGEERROR_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_PRIORITY']._serialized_start=2105
+  _globals['_PRIORITY']._serialized_end=2186
   _globals['_EMBEDREQUEST']._serialized_start=144
-  _globals['_EMBEDREQUEST']._serialized_end=198
-  _globals['_EMBEDRESPONSE']._serialized_start=201
-  _globals['_EMBEDRESPONSE']._serialized_end=376
-  _globals['_STREAMEMBEDREQUEST']._serialized_start=378
-  _globals['_STREAMEMBEDREQUEST']._serialized_end=452
-  _globals['_STREAMEMBEDRESPONSE']._serialized_start=455
-  _globals['_STREAMEMBEDRESPONSE']._serialized_end=649
-  _globals['_IMAGERESULT']._serialized_start=651
-  _globals['_IMAGERESULT']._serialized_end=733
-  _globals['_IMAGEERROR']._serialized_start=736
-  _globals['_IMAGEERROR']._serialized_end=923
-  _globals['_IMAGEERROR_METADATAENTRY']._serialized_start=876
-  _globals['_IMAGEERROR_METADATAENTRY']._serialized_end=923
-  _globals['_TIMING']._serialized_start=926
-  _globals['_TIMING']._serialized_end=1080
-  _globals['_GETMODELREQUEST']._serialized_start=1082
-  _globals['_GETMODELREQUEST']._serialized_end=1099
-  _globals['_GETMODELRESPONSE']._serialized_start=1102
-  _globals['_GETMODELRESPONSE']._serialized_end=1265
-  _globals['_LIMITS']._serialized_start=1267
-  _globals['_LIMITS']._serialized_end=1386
-  _globals['_EMBEDDINGSERVICE']._serialized_start=1389
-  _globals['_EMBEDDINGSERVICE']._serialized_end=1660
+  _globals['_EMBEDREQUEST']._serialized_end=244
+  _globals['_EMBEDRESPONSE']._serialized_start=247
+  _globals['_EMBEDRESPONSE']._serialized_end=422
+  _globals['_STREAMEMBEDREQUEST']._serialized_start=424
+  _globals['_STREAMEMBEDREQUEST']._serialized_end=544
+  _globals['_STREAMEMBEDRESPONSE']._serialized_start=547
+  _globals['_STREAMEMBEDRESPONSE']._serialized_end=741
+  _globals['_IMAGERESULT']._serialized_start=743
+  _globals['_IMAGERESULT']._serialized_end=841
+  _globals['_IMAGEERROR']._serialized_start=844
+  _globals['_IMAGEERROR']._serialized_end=1031
+  _globals['_IMAGEERROR_METADATAENTRY']._serialized_start=984
+  _globals['_IMAGEERROR_METADATAENTRY']._serialized_end=1031
+  _globals['_TIMING']._serialized_start=1034
+  _globals['_TIMING']._serialized_end=1188
+  _globals['_GETMODELREQUEST']._serialized_start=1190
+  _globals['_GETMODELREQUEST']._serialized_end=1231
+  _globals['_GETMODELRESPONSE']._serialized_start=1234
+  _globals['_GETMODELRESPONSE']._serialized_end=1397
+  _globals['_LIMITS']._serialized_start=1400
+  _globals['_LIMITS']._serialized_end=1539
+  _globals['_MODEL']._serialized_start=1542
+  _globals['_MODEL']._serialized_end=1701
+  _globals['_LISTMODELSREQUEST']._serialized_start=1703
+  _globals['_LISTMODELSREQUEST']._serialized_end=1722
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1724
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1800
+  _globals['_LOADMODELREQUEST']._serialized_start=1802
+  _globals['_LOADMODELREQUEST']._serialized_end=1856
+  _globals['_LOADMODELRESPONSE']._serialized_start=1858
+  _globals['_LOADMODELRESPONSE']._serialized_end=1917
+  _globals['_SETDEFAULTMODELREQUEST']._serialized_start=1919
+  _globals['_SETDEFAULTMODELREQUEST']._serialized_end=1967
+  _globals['_SETDEFAULTMODELRESPONSE']._serialized_start=1969
+  _globals['_SETDEFAULTMODELRESPONSE']._serialized_end=2034
+  _globals['_UNLOADMODELREQUEST']._serialized_start=2036
+  _globals['_UNLOADMODELREQUEST']._serialized_end=2080
+  _globals['_UNLOADMODELRESPONSE']._serialized_start=2082
+  _globals['_UNLOADMODELRESPONSE']._serialized_end=2103
+  _globals['_EMBEDDINGSERVICE']._serialized_start=2189
+  _globals['_EMBEDDINGSERVICE']._serialized_end=2831
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from vicinal.embed.v1 import errors_pb2 as _errors_pb2
 from vicinal.types.v1 import tensor_pb2 as _tensor_pb2
 import builtins as _builtins
@@ -21,6 +22,33 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """Interactive for Embed, bulk for StreamEmbed."""
+    PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    """Somebody waits for the answer."""
+    PRIORITY_BULK: _Priority.ValueType  # 2
+    """The whole has to be done, no single image is urgent."""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Whose images go first when more wait than one run of the encoder takes.
+    Interactive images go before bulk ones, but while both wait bulk keeps an
+    eighth of the places.
+    """
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""Interactive for Embed, bulk for StreamEmbed."""
+PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+"""Somebody waits for the answer."""
+PRIORITY_BULK: Priority.ValueType  # 2
+"""The whole has to be done, no single image is urgent."""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
+
 @_typing.final
 class EmbedRequest(_message.Message):
     """Request of EmbeddingService.Embed."""
@@ -29,10 +57,13 @@ class EmbedRequest(_message.Message):
 
     IMAGES_FIELD_NUMBER: _builtins.int
     ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     encoder_digest: _builtins.str
-    """When set, the call is refused with ENCODER_MISMATCH unless this is the
-    digest of the encoder served (64 lower-case hex digits).
+    """Digest of the encoder to use (64 lower-case hex digits); the call is refused
+    with ENCODER_MISMATCH when it is not loaded. Empty takes the default.
     """
+    priority: Global___Priority.ValueType
+    """How urgent it is."""
     @_builtins.property
     def images(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Encoded images, 1 to Limits.max_images, each at most Limits.max_image_bytes."""
@@ -42,10 +73,11 @@ class EmbedRequest(_message.Message):
         *,
         images: _abc.Iterable[_builtins.bytes] | None = ...,
         encoder_digest: _builtins.str = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest", "images", b"images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest", "images", b"images", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -102,6 +134,7 @@ class StreamEmbedRequest(_message.Message):
     INDEX_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
     ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Chosen by the caller and sent back with the answer; need not be unique or
     dense.
@@ -110,16 +143,19 @@ class StreamEmbedRequest(_message.Message):
     """One encoded image, at most Limits.max_image_bytes."""
     encoder_digest: _builtins.str
     """As in EmbedRequest; read from the first message of the stream only."""
+    priority: Global___Priority.ValueType
+    """How urgent it is; read from the first message of the stream only."""
     def __init__(
         self,
         *,
         index: _builtins.int = ...,
         image: _builtins.bytes = ...,
         encoder_digest: _builtins.str = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest", "image", b"image", "index", b"index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest", "image", b"image", "index", b"index", "priority", b"priority"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,10 +213,13 @@ class ImageResult(_message.Message):
 
     CONTENT_SHA256_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
     content_sha256: _builtins.bytes
     """SHA-256 of the image's bytes as sent (32 bytes). Pass it on to
     GraphService.AddSamples so that exact duplicates are recognised.
     """
+    cached: _builtins.bool
+    """The vector was kept from an earlier call with the same bytes and encoder."""
     @_builtins.property
     def error(self) -> Global___ImageError:
         """Set when the image was refused."""
@@ -190,10 +229,11 @@ class ImageResult(_message.Message):
         *,
         content_sha256: _builtins.bytes = ...,
         error: Global___ImageError | None = ...,
+        cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_sha256", b"content_sha256", "error", b"error"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "content_sha256", b"content_sha256", "error", b"error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,7 +312,7 @@ class Timing(_message.Message):
 
     @_builtins.property
     def inference_time(self) -> _duration_pb2.Duration:
-        """The encoder's run of the batch it was in."""
+        """The encoder's run of the batch it was in; zero when the vector was cached."""
 
     def __init__(
         self,
@@ -295,12 +335,17 @@ class GetModelRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    encoder_digest: _builtins.str
+    """Digest of the encoder to tell of; empty means the default."""
     def __init__(
         self,
+        *,
+        encoder_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,6 +408,7 @@ class Limits(_message.Message):
     MAX_PIXELS_FIELD_NUMBER: _builtins.int
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_QUEUE_FIELD_NUMBER: _builtins.int
+    MAX_MODELS_FIELD_NUMBER: _builtins.int
     max_images: _builtins.int
     """Most images in one Embed call."""
     max_image_bytes: _builtins.int
@@ -377,6 +423,8 @@ class Limits(_message.Message):
     """Most images inside the service at one time: waiting, being decoded or in the
     encoder. Beyond it Embed is refused; streams wait, and fill no more than half.
     """
+    max_models: _builtins.int
+    """Most encoders loaded at one time."""
     def __init__(
         self,
         *,
@@ -385,11 +433,248 @@ class Limits(_message.Message):
         max_pixels: _builtins.int = ...,
         max_message_bytes: _builtins.int = ...,
         max_queue: _builtins.int = ...,
+        max_models: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_image_bytes", b"max_image_bytes", "max_images", b"max_images", "max_message_bytes", b"max_message_bytes", "max_pixels", b"max_pixels", "max_queue", b"max_queue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_image_bytes", b"max_image_bytes", "max_images", b"max_images", "max_message_bytes", b"max_message_bytes", "max_models", b"max_models", "max_pixels", b"max_pixels", "max_queue", b"max_queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Limits: _TypeAlias = Limits  # noqa: Y015
+
+@_typing.final
+class Model(_message.Message):
+    """One loaded encoder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    PREPROCESSING_JSON_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    encoder_digest: _builtins.str
+    """As in GetModelResponse."""
+    name: _builtins.str
+    """As in GetModelResponse."""
+    dimension: _builtins.int
+    """As in GetModelResponse."""
+    preprocessing_json: _builtins.str
+    """As in GetModelResponse."""
+    provider: _builtins.str
+    """As in GetModelResponse."""
+    file: _builtins.str
+    """Name of the file it was loaded from, without its folder."""
+    is_default: _builtins.bool
+    """Whether it answers whoever names no encoder."""
+    ready: _builtins.bool
+    """False while its inference fails."""
+    def __init__(
+        self,
+        *,
+        encoder_digest: _builtins.str = ...,
+        name: _builtins.str = ...,
+        dimension: _builtins.int = ...,
+        preprocessing_json: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        file: _builtins.str = ...,
+        is_default: _builtins.bool = ...,
+        ready: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "encoder_digest", b"encoder_digest", "file", b"file", "is_default", b"is_default", "name", b"name", "preprocessing_json", b"preprocessing_json", "provider", b"provider", "ready", b"ready"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class ListModelsRequest(_message.Message):
+    """Request of EmbeddingService.ListModels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListModelsResponse(_message.Message):
+    """Response of EmbeddingService.ListModels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODELS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___Model]:
+        """The encoders that are loaded, in the order of loading."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the ONNX files in the service's encoder folder, sorted; none when
+        the service has no such folder.
+        """
+
+    def __init__(
+        self,
+        *,
+        models: _abc.Iterable[Global___Model] | None = ...,
+        files: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["files", b"files", "models", b"models"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class LoadModelRequest(_message.Message):
+    """Request of EmbeddingService.LoadModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_FIELD_NUMBER: _builtins.int
+    MAKE_DEFAULT_FIELD_NUMBER: _builtins.int
+    file: _builtins.str
+    """Name of an ONNX file in the service's encoder folder, e.g. "dino.onnx". It
+    is a name and no path: what leads elsewhere is refused.
+    """
+    make_default: _builtins.bool
+    """Make it the default once it is warm."""
+    def __init__(
+        self,
+        *,
+        file: _builtins.str = ...,
+        make_default: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "make_default", b"make_default"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadModelRequest: _TypeAlias = LoadModelRequest  # noqa: Y015
+
+@_typing.final
+class LoadModelResponse(_message.Message):
+    """Response of EmbeddingService.LoadModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The encoder, loaded and warm."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoadModelResponse: _TypeAlias = LoadModelResponse  # noqa: Y015
+
+@_typing.final
+class SetDefaultModelRequest(_message.Message):
+    """Request of EmbeddingService.SetDefaultModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    encoder_digest: _builtins.str
+    """Digest of a loaded encoder."""
+    def __init__(
+        self,
+        *,
+        encoder_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultModelRequest: _TypeAlias = SetDefaultModelRequest  # noqa: Y015
+
+@_typing.final
+class SetDefaultModelResponse(_message.Message):
+    """Response of EmbeddingService.SetDefaultModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """The encoder that is the default now."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetDefaultModelResponse: _TypeAlias = SetDefaultModelResponse  # noqa: Y015
+
+@_typing.final
+class UnloadModelRequest(_message.Message):
+    """Request of EmbeddingService.UnloadModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    encoder_digest: _builtins.str
+    """Digest of a loaded encoder that is not the default."""
+    def __init__(
+        self,
+        *,
+        encoder_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder_digest", b"encoder_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnloadModelRequest: _TypeAlias = UnloadModelRequest  # noqa: Y015
+
+@_typing.final
+class UnloadModelResponse(_message.Message):
+    """Response of EmbeddingService.UnloadModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnloadModelResponse: _TypeAlias = UnloadModelResponse  # noqa: Y015

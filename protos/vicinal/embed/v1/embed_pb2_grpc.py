@@ -26,12 +26,17 @@ if _version_not_supported:
 
 
 class EmbeddingServiceStub(object):
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -56,15 +61,40 @@ class EmbeddingServiceStub(object):
                 request_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/vicinal.embed.v1.EmbeddingService/ListModels',
+                request_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.LoadModel = channel.unary_unary(
+                '/vicinal.embed.v1.EmbeddingService/LoadModel',
+                request_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelResponse.FromString,
+                _registered_method=True)
+        self.SetDefaultModel = channel.unary_unary(
+                '/vicinal.embed.v1.EmbeddingService/SetDefaultModel',
+                request_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelRequest.SerializeToString,
+                response_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/vicinal.embed.v1.EmbeddingService/UnloadModel',
+                request_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
 
 
 class EmbeddingServiceServicer(object):
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -88,7 +118,44 @@ class EmbeddingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Says which encoder is served, its dimension and the limits in force.
+        """Says what one encoder is, the default if none is named, and the limits in
+        force. Errors: ENCODER_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListModels(self, request, context):
+        """Lists the encoders that are loaded, and the files that may be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadModel(self, request, context):
+        """Loads an encoder from the service's encoder folder and answers once it is
+        warm; calls under way go on meanwhile. A file that is loaded already is not
+        loaded again. Errors: FIELD_REQUIRED, BAD_FILE_NAME, NO_ENCODER_FOLDER,
+        FILE_NOT_FOUND, MODEL_UNUSABLE, TOO_MANY_MODELS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetDefaultModel(self, request, context):
+        """Makes a loaded encoder the default for calls and streams that begin from
+        then on. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Unloads an encoder. From the start of the call no other call or stream
+        begins on it; those that did are finished first, streams included, and then
+        its memory is freed and the call answers. A caller that stops waiting does
+        not stop the unloading. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND,
+        MODEL_IS_DEFAULT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +179,26 @@ def add_EmbeddingServiceServicer_to_server(servicer, server):
                     request_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelRequest.FromString,
                     response_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelResponse.SerializeToString,
             ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsRequest.FromString,
+                    response_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelRequest.FromString,
+                    response_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'SetDefaultModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDefaultModel,
+                    request_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelRequest.FromString,
+                    response_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelRequest.FromString,
+                    response_serializer=vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'vicinal.embed.v1.EmbeddingService', rpc_method_handlers)
@@ -121,12 +208,17 @@ def add_EmbeddingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EmbeddingService(object):
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -201,6 +293,114 @@ class EmbeddingService(object):
             '/vicinal.embed.v1.EmbeddingService/GetModel',
             vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelRequest.SerializeToString,
             vicinal_dot_embed_dot_v1_dot_embed__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.embed.v1.EmbeddingService/ListModels',
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsRequest.SerializeToString,
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.embed.v1.EmbeddingService/LoadModel',
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelRequest.SerializeToString,
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDefaultModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.embed.v1.EmbeddingService/SetDefaultModel',
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelRequest.SerializeToString,
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.SetDefaultModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.embed.v1.EmbeddingService/UnloadModel',
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelRequest.SerializeToString,
+            vicinal_dot_embed_dot_v1_dot_embed__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

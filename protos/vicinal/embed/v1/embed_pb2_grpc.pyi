@@ -27,12 +27,17 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EmbeddingServiceStub:
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -52,16 +57,42 @@ class EmbeddingServiceStub:
     queue allows, so a stream is slowed rather than refused when it is busy.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_embed_pb2.GetModelRequest, _embed_pb2.GetModelResponse]
-    """Says which encoder is served, its dimension and the limits in force."""
+    """Says what one encoder is, the default if none is named, and the limits in
+    force. Errors: ENCODER_MISMATCH.
+    """
+    ListModels: _grpc.UnaryUnaryMultiCallable[_embed_pb2.ListModelsRequest, _embed_pb2.ListModelsResponse]
+    """Lists the encoders that are loaded, and the files that may be."""
+    LoadModel: _grpc.UnaryUnaryMultiCallable[_embed_pb2.LoadModelRequest, _embed_pb2.LoadModelResponse]
+    """Loads an encoder from the service's encoder folder and answers once it is
+    warm; calls under way go on meanwhile. A file that is loaded already is not
+    loaded again. Errors: FIELD_REQUIRED, BAD_FILE_NAME, NO_ENCODER_FOLDER,
+    FILE_NOT_FOUND, MODEL_UNUSABLE, TOO_MANY_MODELS.
+    """
+    SetDefaultModel: _grpc.UnaryUnaryMultiCallable[_embed_pb2.SetDefaultModelRequest, _embed_pb2.SetDefaultModelResponse]
+    """Makes a loaded encoder the default for calls and streams that begin from
+    then on. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND.
+    """
+    UnloadModel: _grpc.UnaryUnaryMultiCallable[_embed_pb2.UnloadModelRequest, _embed_pb2.UnloadModelResponse]
+    """Unloads an encoder. From the start of the call no other call or stream
+    begins on it; those that did are finished first, streams included, and then
+    its memory is freed and the call answers. A caller that stops waiting does
+    not stop the unloading. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND,
+    MODEL_IS_DEFAULT.
+    """
 
 @_typing.type_check_only
 class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -78,15 +109,41 @@ class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
     queue allows, so a stream is slowed rather than refused when it is busy.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_embed_pb2.GetModelRequest, _embed_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Says which encoder is served, its dimension and the limits in force."""
+    """Says what one encoder is, the default if none is named, and the limits in
+    force. Errors: ENCODER_MISMATCH.
+    """
+    ListModels: _aio.UnaryUnaryMultiCallable[_embed_pb2.ListModelsRequest, _embed_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Lists the encoders that are loaded, and the files that may be."""
+    LoadModel: _aio.UnaryUnaryMultiCallable[_embed_pb2.LoadModelRequest, _embed_pb2.LoadModelResponse]  # type: ignore[assignment]
+    """Loads an encoder from the service's encoder folder and answers once it is
+    warm; calls under way go on meanwhile. A file that is loaded already is not
+    loaded again. Errors: FIELD_REQUIRED, BAD_FILE_NAME, NO_ENCODER_FOLDER,
+    FILE_NOT_FOUND, MODEL_UNUSABLE, TOO_MANY_MODELS.
+    """
+    SetDefaultModel: _aio.UnaryUnaryMultiCallable[_embed_pb2.SetDefaultModelRequest, _embed_pb2.SetDefaultModelResponse]  # type: ignore[assignment]
+    """Makes a loaded encoder the default for calls and streams that begin from
+    then on. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND.
+    """
+    UnloadModel: _aio.UnaryUnaryMultiCallable[_embed_pb2.UnloadModelRequest, _embed_pb2.UnloadModelResponse]  # type: ignore[assignment]
+    """Unloads an encoder. From the start of the call no other call or stream
+    begins on it; those that did are finished first, streams included, and then
+    its memory is freed and the call answers. A caller that stops waiting does
+    not stop the unloading. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND,
+    MODEL_IS_DEFAULT.
+    """
 
 class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Turns images into unit vectors with one ONNX encoder.
+    """Turns images into unit vectors with ONNX encoders.
+
+    Several encoders may be loaded side by side, each known by its digest; one of
+    them is the default and answers whoever names none. A call or stream stays on
+    the encoder it began with until it ends, whatever is loaded, made the default
+    or unloaded meanwhile.
 
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
-    (INFERENCE_FAILED, SHUTTING_DOWN); all calls are free of side effects and may
-    be repeated. A message over the service's size limit is refused by the
+    (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
+    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
     transport with RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
@@ -119,6 +176,51 @@ class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _embed_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_embed_pb2.GetModelResponse, _abc.Awaitable[_embed_pb2.GetModelResponse]]:
-        """Says which encoder is served, its dimension and the limits in force."""
+        """Says what one encoder is, the default if none is named, and the limits in
+        force. Errors: ENCODER_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _embed_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_embed_pb2.ListModelsResponse, _abc.Awaitable[_embed_pb2.ListModelsResponse]]:
+        """Lists the encoders that are loaded, and the files that may be."""
+
+    @_abc_1.abstractmethod
+    def LoadModel(
+        self,
+        request: _embed_pb2.LoadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_embed_pb2.LoadModelResponse, _abc.Awaitable[_embed_pb2.LoadModelResponse]]:
+        """Loads an encoder from the service's encoder folder and answers once it is
+        warm; calls under way go on meanwhile. A file that is loaded already is not
+        loaded again. Errors: FIELD_REQUIRED, BAD_FILE_NAME, NO_ENCODER_FOLDER,
+        FILE_NOT_FOUND, MODEL_UNUSABLE, TOO_MANY_MODELS.
+        """
+
+    @_abc_1.abstractmethod
+    def SetDefaultModel(
+        self,
+        request: _embed_pb2.SetDefaultModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_embed_pb2.SetDefaultModelResponse, _abc.Awaitable[_embed_pb2.SetDefaultModelResponse]]:
+        """Makes a loaded encoder the default for calls and streams that begin from
+        then on. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def UnloadModel(
+        self,
+        request: _embed_pb2.UnloadModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_embed_pb2.UnloadModelResponse, _abc.Awaitable[_embed_pb2.UnloadModelResponse]]:
+        """Unloads an encoder. From the start of the call no other call or stream
+        begins on it; those that did are finished first, streams included, and then
+        its memory is freed and the call answers. A caller that stops waiting does
+        not stop the unloading. Errors: FIELD_REQUIRED, MODEL_NOT_FOUND,
+        MODEL_IS_DEFAULT.
+        """
 
 def add_EmbeddingServiceServicer_to_server(servicer: EmbeddingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

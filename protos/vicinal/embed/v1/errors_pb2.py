@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvicinal/embed/v1/errors.proto\x12\x10vicinal.embed.v1*\x9a\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_REASON_FIELD_REQUIRED\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_TOO_MANY_ITEMS\x10\x02\x12!\n\x1d\x45RROR_REASON_ENCODER_MISMATCH\x10\x03\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\x04\x12!\n\x1d\x45RROR_REASON_INFERENCE_FAILED\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x06\x12 \n\x1c\x45RROR_REASON_IMAGE_TOO_LARGE\x10\x07\x12 \n\x1c\x45RROR_REASON_TOO_MANY_PIXELS\x10\x08\x12#\n\x1f\x45RROR_REASON_UNSUPPORTED_FORMAT\x10\t\x12\x1e\n\x1a\x45RROR_REASON_IMAGE_CORRUPT\x10\n\x12\x1f\n\x1b\x45RROR_REASON_NOT_EMBEDDABLE\x10\x0b\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dvicinal/embed/v1/errors.proto\x12\x10vicinal.embed.v1*\x87\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x45RROR_REASON_FIELD_REQUIRED\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_TOO_MANY_ITEMS\x10\x02\x12!\n\x1d\x45RROR_REASON_ENCODER_MISMATCH\x10\x03\x12\x1b\n\x17\x45RROR_REASON_QUEUE_FULL\x10\x04\x12!\n\x1d\x45RROR_REASON_INFERENCE_FAILED\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_SHUTTING_DOWN\x10\x06\x12 \n\x1c\x45RROR_REASON_IMAGE_TOO_LARGE\x10\x07\x12 \n\x1c\x45RROR_REASON_TOO_MANY_PIXELS\x10\x08\x12#\n\x1f\x45RROR_REASON_UNSUPPORTED_FORMAT\x10\t\x12\x1e\n\x1a\x45RROR_REASON_IMAGE_CORRUPT\x10\n\x12\x1f\n\x1b\x45RROR_REASON_NOT_EMBEDDABLE\x10\x0b\x12 \n\x1c\x45RROR_REASON_MODEL_NOT_FOUND\x10\x0c\x12!\n\x1d\x45RROR_REASON_MODEL_IS_DEFAULT\x10\r\x12\"\n\x1e\x45RROR_REASON_NO_ENCODER_FOLDER\x10\x0e\x12\x1e\n\x1a\x45RROR_REASON_BAD_FILE_NAME\x10\x0f\x12\x1f\n\x1b\x45RROR_REASON_FILE_NOT_FOUND\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_MODEL_UNUSABLE\x10\x11\x12 \n\x1c\x45RROR_REASON_TOO_MANY_MODELS\x10\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'vicinal.embed.v1.errors_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=52
-  _globals['_ERRORREASON']._serialized_end=462
+  _globals['_ERRORREASON']._serialized_end=699
 # @@protoc_insertion_point(module_scope)

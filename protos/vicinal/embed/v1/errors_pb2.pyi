@@ -31,16 +31,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: field, limit, value.
     """
     ERROR_REASON_ENCODER_MISMATCH: _ErrorReason.ValueType  # 3
-    """FAILED_PRECONDITION. The caller named an encoder digest that is not the one
-    served. Metadata: field, expected, value.
+    """FAILED_PRECONDITION. The caller named an encoder digest that is not loaded.
+    Metadata: field, expected (the default's digest), value.
     """
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 4
     """RESOURCE_EXHAUSTED. The queue is full; RetryInfo says when to come back.
     Metadata: limit.
     """
     ERROR_REASON_INFERENCE_FAILED: _ErrorReason.ValueType  # 5
-    """UNAVAILABLE. The encoder failed to run; the service is NOT_SERVING until an
-    inference succeeds again. Metadata: none.
+    """UNAVAILABLE. The encoder failed to run; while the default one does not, the
+    service is NOT_SERVING. It is tried again until it runs. Metadata: none.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 6
     """UNAVAILABLE. The service is stopping. Metadata: none."""
@@ -60,6 +60,30 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_NOT_EMBEDDABLE: _ErrorReason.ValueType  # 11
     """Per image. The encoder gave a zero or non-finite vector. Metadata: field."""
+    ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 12
+    """NOT_FOUND. No encoder of this digest is loaded. Metadata: field, value."""
+    ERROR_REASON_MODEL_IS_DEFAULT: _ErrorReason.ValueType  # 13
+    """FAILED_PRECONDITION. The default encoder cannot be unloaded: make another
+    the default first. Metadata: field, value.
+    """
+    ERROR_REASON_NO_ENCODER_FOLDER: _ErrorReason.ValueType  # 14
+    """FAILED_PRECONDITION. The service was started without an encoder folder, so
+    that nothing can be loaded into it. Metadata: field.
+    """
+    ERROR_REASON_BAD_FILE_NAME: _ErrorReason.ValueType  # 15
+    """INVALID_ARGUMENT. Not the plain name of an .onnx file, or one that leads out
+    of the encoder folder. Metadata: field, value.
+    """
+    ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 16
+    """NOT_FOUND. The encoder folder has no such file. Metadata: field, value."""
+    ERROR_REASON_MODEL_UNUSABLE: _ErrorReason.ValueType  # 17
+    """FAILED_PRECONDITION. The file is no encoder that can be served; the message
+    says why and what to do. Metadata: field, value.
+    """
+    ERROR_REASON_TOO_MANY_MODELS: _ErrorReason.ValueType  # 18
+    """FAILED_PRECONDITION. As many encoders are loaded as the service takes:
+    unload one first. Metadata: limit.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call or one image was refused. A refused call carries a
@@ -78,16 +102,16 @@ ERROR_REASON_TOO_MANY_ITEMS: ErrorReason.ValueType  # 2
 Metadata: field, limit, value.
 """
 ERROR_REASON_ENCODER_MISMATCH: ErrorReason.ValueType  # 3
-"""FAILED_PRECONDITION. The caller named an encoder digest that is not the one
-served. Metadata: field, expected, value.
+"""FAILED_PRECONDITION. The caller named an encoder digest that is not loaded.
+Metadata: field, expected (the default's digest), value.
 """
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 4
 """RESOURCE_EXHAUSTED. The queue is full; RetryInfo says when to come back.
 Metadata: limit.
 """
 ERROR_REASON_INFERENCE_FAILED: ErrorReason.ValueType  # 5
-"""UNAVAILABLE. The encoder failed to run; the service is NOT_SERVING until an
-inference succeeds again. Metadata: none.
+"""UNAVAILABLE. The encoder failed to run; while the default one does not, the
+service is NOT_SERVING. It is tried again until it runs. Metadata: none.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 6
 """UNAVAILABLE. The service is stopping. Metadata: none."""
@@ -107,4 +131,28 @@ Metadata: field.
 """
 ERROR_REASON_NOT_EMBEDDABLE: ErrorReason.ValueType  # 11
 """Per image. The encoder gave a zero or non-finite vector. Metadata: field."""
+ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 12
+"""NOT_FOUND. No encoder of this digest is loaded. Metadata: field, value."""
+ERROR_REASON_MODEL_IS_DEFAULT: ErrorReason.ValueType  # 13
+"""FAILED_PRECONDITION. The default encoder cannot be unloaded: make another
+the default first. Metadata: field, value.
+"""
+ERROR_REASON_NO_ENCODER_FOLDER: ErrorReason.ValueType  # 14
+"""FAILED_PRECONDITION. The service was started without an encoder folder, so
+that nothing can be loaded into it. Metadata: field.
+"""
+ERROR_REASON_BAD_FILE_NAME: ErrorReason.ValueType  # 15
+"""INVALID_ARGUMENT. Not the plain name of an .onnx file, or one that leads out
+of the encoder folder. Metadata: field, value.
+"""
+ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 16
+"""NOT_FOUND. The encoder folder has no such file. Metadata: field, value."""
+ERROR_REASON_MODEL_UNUSABLE: ErrorReason.ValueType  # 17
+"""FAILED_PRECONDITION. The file is no encoder that can be served; the message
+says why and what to do. Metadata: field, value.
+"""
+ERROR_REASON_TOO_MANY_MODELS: ErrorReason.ValueType  # 18
+"""FAILED_PRECONDITION. As many encoders are loaded as the service takes:
+unload one first. Metadata: limit.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
