@@ -12,13 +12,13 @@ import grpc
 
 from embed_service.batching.pipeline import Pipeline
 from embed_service.batching.runner import BatchRunner
+from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.model import Encoder
-from embed_service.encoder.preprocessing import EncoderError
 from embed_service.flags import parser
-from embed_service.images.decode import decode
 from embed_service.limits import Limits
 from embed_service.rpc.servicer import DOMAIN, SERVICE, EmbeddingServicer
 from vicinal.embed.v1 import embed_pb2_grpc
+from vicinal.imaging.decode import decode
 from vicinal.wire.serving import Server, ServerOptions, serve
 
 logger = logging.getLogger("embed_service")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from PIL import Image
+
 __all__ = ["Limits"]
+
+# `max_pixels` is checked on every image; Pillow's own limit would refuse what ours was raised to allow.
+Image.MAX_IMAGE_PIXELS = None
 
 _ENVELOPE = 4096
 """Bytes a message may need around its one image."""

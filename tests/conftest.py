@@ -1,15 +1,24 @@
-"""Real servers for tests that need a store: the embedded Valkey, and a redis-server of the machine's own."""
+"""Real servers for tests that need a store: the embedded Valkey, and a redis-server of the machine's own.
+
+And encoded pictures, well-made ones and one that is a trap.
+"""
 
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
+import zlib
+from collections.abc import Callable
 from contextlib import ExitStack, closing
+from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from graph_service.log.connection import connect
 from graph_service.log.embedded import EmbeddedServer
@@ -140,3 +149,36 @@ def store(store_url):
     """A connected store, on each of the two kinds of server."""
     with closing(RedisStore.connect(store_url)) as store:
         yield store
+
+
+@pytest.fixture(scope="session")
+def encode() -> Callable[..., bytes]:
+    return encoded
+
+
+def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
+    """`image` in the format `name`."""
+    file = BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def bomb() -> bytes:
+    """A PNG of 17 kB that says it has 144 million pixels, and has."""
+    return flat_png(12_000, 12_000)
+
+
+@pytest.fixture(scope="session")
+def make_png() -> Callable[[int, int], bytes]:
+    return flat_png
+
+
+def flat_png(width: int, height: int) -> bytes:
+    """A PNG of black pixels, one bit each, made without holding it."""
+    squeeze, row = zlib.compressobj(9), bytes(1 + (width + 7) // 8)
+    data = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
+    packed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)

@@ -36,6 +36,7 @@ NUMERIC = [f"graph_service.{room}" for room in NUMERIC]
 # Room -> the project's own modules that it may import. The longest name that fits a module decides.
 ROOMS: dict[str, list[str]] = {
     "vicinal": ["vicinal"],
+    "vicinal.imaging": ["vicinal.imaging"],
     "vicinal.wire.errors": [],
     "vicinal.wire.tensors": ["vicinal.types.v1", "vicinal.wire.errors"],
     "vicinal.wire.status": ["vicinal.wire.errors"],
@@ -43,7 +44,7 @@ ROOMS: dict[str, list[str]] = {
     "vicinal_cli": ["vicinal_client", "vicinal_cli"],
     "vicinal_cli.commands.experiment": ["vicinal_client", "vicinal_cli", "vicinal_experiments"],
     "vicinal_experiments": ["vicinal_client", "vicinal_experiments"],
-    "embed_service": ["vicinal.wire.errors", "embed_service"],
+    "embed_service": ["vicinal.wire.errors", "vicinal.imaging", "embed_service"],
     "embed_service.rpc": ["vicinal", "embed_service"],
     "embed_service.__main__": ["vicinal", "embed_service"],
     "graph_service": [],
@@ -87,7 +88,7 @@ LIBRARIES: dict[str, list[str]] = {
     "scipy": [*NUMERIC, "vicinal_experiments"],
     "onnxruntime": ["embed_service"],
     "onnx": ENCODER_MAKERS,
-    "PIL": ["embed_service", "vicinal_cli"],
+    "PIL": ["vicinal.imaging", "embed_service", "vicinal_cli"],
     "torch": ENCODER_MAKERS,
     "torchvision": ENCODER_MAKERS,
     "timm": ENCODER_MAKERS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embed_service.images.refusals import ImageRefused
+from vicinal.imaging.refusals import ImageRefused
 
 __all__ = ["Outcome", "Timing"]
 

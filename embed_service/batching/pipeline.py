@@ -15,8 +15,8 @@ import numpy.typing as npt
 from embed_service.batching.outcome import Outcome, Timing
 from embed_service.batching.room import Room, RoomFullError
 from embed_service.batching.runner import BatchRunner, Report, shutting_down
-from embed_service.images.refusals import ImageRefused, NotEmbeddable
 from embed_service.limits import Limits
+from vicinal.imaging.refusals import ImageRefused, NotEmbeddable
 from vicinal.wire.errors import ResourceExhausted
 
 __all__ = ["Pipeline"]

@@ -1,6 +1,6 @@
 """An ONNX file and its preprocessing → unit vectors.
 
-preprocessing  how a picture becomes the encoder's input; its JSON
-model          load the file, check it, run it
-describe       command: show what an encoder file says of itself, or write its preprocessing beside it
+model     load the file, check it, run it
+errors    what is wrong with an encoder
+describe  command: show what an encoder file says of itself, or write its preprocessing beside it
 """

@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.model import Encoder, sidecar_of
-from embed_service.encoder.preprocessing import FITS, RESIZES, EncoderError, Preprocessing
+from vicinal.imaging.preprocessing import FITS, RESIZES, Preprocessing, PreprocessingError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             sidecar.write_text(_sidecar_text(flags), encoding="utf-8")
             print(f"wrote {sidecar}")
         encoder = Encoder(flags.encoder, device="cpu")
-    except EncoderError as error:
+    except (EncoderError, PreprocessingError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"name           {encoder.name}")

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from embed_service.encoder.preprocessing import EncoderError, Pixels, Preprocessing
+from embed_service.encoder.errors import EncoderError
+from vicinal.imaging.preprocessing import Pixels, Preprocessing, PreprocessingError
 
 __all__ = ["METADATA_KEY", "Device", "Encoder", "digest_of", "sidecar_of", "unit_rows"]
 
@@ -161,7 +162,10 @@ def _preprocessing(session: Any, path: Path) -> Preprocessing:
     inside: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     sidecar = sidecar_of(path)
     beside = sidecar.read_text(encoding="utf-8") if sidecar.is_file() else None
-    found = [Preprocessing.from_json(text) for text in (inside, beside) if text is not None]
+    try:
+        found = [Preprocessing.from_json(text) for text in (inside, beside) if text is not None]
+    except PreprocessingError as error:
+        raise EncoderError(str(error)) from error
     if not found:
         raise EncoderError(
             f"{path} says nothing of its preprocessing: there is neither a metadata entry {METADATA_KEY!r} "

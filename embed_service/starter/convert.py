@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embed_service.encoder.model import METADATA_KEY, Encoder
-from embed_service.encoder.preprocessing import Preprocessing
 from embed_service.starter import STARTER_ENCODER
+from vicinal.imaging.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import onnx

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 import threading
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -176,39 +173,6 @@ def pictures() -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def pngs(pictures: npt.NDArray[np.uint8]) -> list[bytes]:
+def pngs(pictures: npt.NDArray[np.uint8], encode: Callable[..., bytes]) -> list[bytes]:
     """The same pictures as PNG."""
-    return [encoded(Image.fromarray(picture), "PNG") for picture in pictures]
-
-
-@pytest.fixture(scope="session")
-def encode() -> Callable[..., bytes]:
-    return encoded
-
-
-def encoded(image: Image.Image, name: str, **options: Any) -> bytes:
-    """`image` in the format `name`."""
-    file = BytesIO()
-    image.save(file, name, **options)
-    return file.getvalue()
-
-
-@pytest.fixture(scope="session")
-def bomb() -> bytes:
-    """A PNG of 17 kB that says it has 144 million pixels, and has."""
-    return flat_png(12_000, 12_000)
-
-
-@pytest.fixture(scope="session")
-def make_png() -> Callable[[int, int], bytes]:
-    return flat_png
-
-
-def flat_png(width: int, height: int) -> bytes:
-    """A PNG of black pixels, one bit each, made without holding it."""
-    squeeze, row = zlib.compressobj(9), bytes(1 + (width + 7) // 8)
-    data = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", data), (b"IEND", b"")]
-    packed = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+    return [encode(Image.fromarray(picture), "PNG") for picture in pictures]

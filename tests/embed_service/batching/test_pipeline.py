@@ -14,8 +14,8 @@ from PIL import Image
 
 from embed_service.batching.pipeline import Pipeline
 from embed_service.batching.runner import BatchRunner
-from embed_service.images.decode import decode
 from embed_service.limits import Limits
+from vicinal.imaging.decode import decode
 from vicinal.wire.errors import ResourceExhausted, Unavailable
 
 

@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from embed_service.encoder.describe import main as describe
+from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.model import Encoder, sidecar_of, unit_rows
-from embed_service.encoder.preprocessing import EncoderError
 from embed_service.flags import parser
 
 Build = Callable[..., Any]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from embed_service.encoder.preprocessing import EncoderError, Preprocessing
+from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
 
 GOOD: dict[str, Any] = {
     "size": 8,
@@ -67,24 +67,24 @@ def test_json_tells_whatever_changes_vectors(change: dict[str, Any]) -> None:
     ],
 )
 def test_wrong_values_are_named(key: str, value: Any) -> None:
-    with pytest.raises(EncoderError, match=f"{key} is"):
+    with pytest.raises(PreprocessingError, match=f"{key} is"):
         read(**{key: value})
 
 
 @pytest.mark.parametrize("key", GOOD)
 def test_missing_keys_are_named(key: str) -> None:
-    with pytest.raises(EncoderError, match=f"lacks {key}"):
+    with pytest.raises(PreprocessingError, match=f"lacks {key}"):
         Preprocessing.from_json(json.dumps({name: value for name, value in GOOD.items() if name != key}))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"size"'])
 def test_what_is_no_json_object(text: str) -> None:
-    with pytest.raises(EncoderError, match=r"not JSON|expected a JSON object"):
+    with pytest.raises(PreprocessingError, match=r"not JSON|expected a JSON object"):
         Preprocessing.from_json(text)
 
 
 def test_unknown_keys_are_named() -> None:
-    with pytest.raises(EncoderError, match="unknown keys means"):
+    with pytest.raises(PreprocessingError, match="unknown keys means"):
         read(means=[0, 0, 0])
 
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-from embed_service.images.refusals import ImageCorrupt, ImageTooLarge, TooManyPixels, UnsupportedFormat
-from embed_service.images.webp import webp_size
-from embed_service.limits import Limits
+from vicinal.imaging.refusals import ImageCorrupt, ImageTooLarge, TooManyPixels, UnsupportedFormat
+from vicinal.imaging.webp import webp_size
 
-__all__ = ["MAX_SIDE", "decode"]
+__all__ = ["MAX_SIDE", "ImageLimits", "decode"]
 
 MAX_SIDE = 65_535
 """Most pixels of one side (all that a JPEG can say): resizing takes memory in proportion to the longer."""
 
-# Ours is checked on every image; Pillow's would only warn, or refuse what our limit was raised to allow.
-Image.MAX_IMAGE_PIXELS = None
+# Not by way of `Image.open`, whose own limit on pixels warns, or refuses what ours was raised to allow.
+_FORMATS: dict[str, Callable[[BytesIO], ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "GIF": GifImageFile,
+    "WEBP": WebPImageFile,
+}
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -32,7 +43,21 @@ _UPRIGHT = {
 _DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def decode(data: bytes, limits: Limits) -> Image.Image:
+class ImageLimits(Protocol):
+    """What one image may measure."""
+
+    @property
+    def max_image_bytes(self) -> int:
+        """Bytes of the encoded image."""
+        ...
+
+    @property
+    def max_pixels(self) -> int:
+        """Width × height."""
+        ...
+
+
+def decode(data: bytes, limits: ImageLimits) -> Image.Image:
     """Return the picture in `data`: the first frame, upright, mode "RGB".
 
     EXIF rotation is applied. Transparent parts are laid over white. 16-bit grey is scaled to 8 bits; CMYK
@@ -54,7 +79,7 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
     if name == "WEBP":
         _check_size(webp_size(data) or (0, 0), limits)
     try:
-        image = Image.open(BytesIO(data), formats=(name,))
+        image = _FORMATS[name](BytesIO(data))
     except Exception as error:  # damaged data makes Pillow raise almost anything
         raise _corrupt(name, error) from error
     with image:
@@ -67,7 +92,7 @@ def decode(data: bytes, limits: Limits) -> Image.Image:
 
 
 def _format(data: bytes) -> str:
-    """Return Pillow's name of the format that the first bytes promise."""
+    """Return the format that the first bytes promise."""
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -80,7 +105,7 @@ def _format(data: bytes) -> str:
     raise UnsupportedFormat(f"{what}; JPEG, PNG, WebP and GIF are understood")
 
 
-def _check_size(size: tuple[int, int], limits: Limits) -> None:
+def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
     width, height = size
     declared = f"the image's header declares {width} × {height} pixels"
     if width * height > limits.max_pixels:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["FITS", "RESIZES", "EncoderError", "Pixels", "Preprocessing"]
+__all__ = ["FITS", "RESIZES", "Pixels", "Preprocessing", "PreprocessingError"]
 
 Pixels = npt.NDArray[np.uint8]
 """One picture as resized, (size, size, 3), or a batch of them, (n, size, size, 3)."""
@@ -35,8 +35,8 @@ _OPTIONAL = ("layout", "name")
 _MAX_SIZE = 4096
 
 
-class EncoderError(Exception):
-    """The encoder cannot be served as it is; the message says why and what to do."""
+class PreprocessingError(Exception):
+    """The preprocessing cannot be done as it is described; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Preprocessing:
         name: of the encoder, for people. It changes no vector and is no part of the digest.
 
     Raises:
-        EncoderError: a value is out of its range; the message names it.
+        PreprocessingError: a value is out of its range; the message names it.
     """
 
     size: int
@@ -79,14 +79,14 @@ class Preprocessing:
         """Return what `text` says.
 
         Raises:
-            EncoderError: not a JSON object of the known keys and ranges; the message names the key.
+            PreprocessingError: not a JSON object of the known keys and ranges; the message names the key.
         """
         try:
             values = json.loads(text)
         except ValueError as error:
-            raise EncoderError(f"the preprocessing is not JSON: {error}") from error
+            raise PreprocessingError(f"the preprocessing is not JSON: {error}") from error
         if not isinstance(values, dict):
-            raise EncoderError(f"the preprocessing is {text[:40]!r}, expected a JSON object")
+            raise PreprocessingError(f"the preprocessing is {text[:40]!r}, expected a JSON object")
         _check_keys(values)
         return cls(
             size=values["size"],
@@ -128,11 +128,13 @@ class Preprocessing:
 def _check_keys(values: Mapping[str, Any]) -> None:
     missing = [key for key in _REQUIRED if key not in values]
     if missing:
-        raise EncoderError(f"the preprocessing lacks {', '.join(missing)}")
+        raise PreprocessingError(f"the preprocessing lacks {', '.join(missing)}")
     unknown = sorted(set(values) - {*_REQUIRED, *_OPTIONAL})
     if unknown:
         known = ", ".join((*_REQUIRED, *_OPTIONAL))
-        raise EncoderError(f"the preprocessing has unknown keys {', '.join(unknown)}; known are {known}")
+        raise PreprocessingError(
+            f"the preprocessing has unknown keys {', '.join(unknown)}; known are {known}"
+        )
     if values.get("layout", "NCHW") != "NCHW":
         raise _bad("layout", "NCHW", values["layout"])
 
@@ -151,5 +153,5 @@ def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _bad(key: str, expected: str, value: object) -> EncoderError:
-    return EncoderError(f"the preprocessing's {key} is {value!r}, expected {expected}")
+def _bad(key: str, expected: str, value: object) -> PreprocessingError:
+    return PreprocessingError(f"the preprocessing's {key} is {value!r}, expected {expected}")

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,15 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from embed_service.images.decode import MAX_SIDE, decode
-from embed_service.images.refusals import (
+from vicinal.imaging.decode import MAX_SIDE, decode
+from vicinal.imaging.refusals import (
     ImageCorrupt,
     ImageRefused,
     ImageTooLarge,
     TooManyPixels,
     UnsupportedFormat,
 )
-from embed_service.limits import Limits
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_image_bytes: int = 2**24
+    max_pixels: int = 50_000_000
+
 
 LIMITS = Limits()
 Encode = Callable[..., bytes]
@@ -207,13 +213,13 @@ def test_no_side_is_endless(make_png: Callable[[int, int], bytes]) -> None:
 
 
 _WITHIN_50_MB = """
-import pathlib, resource, sys
+import pathlib, resource, sys, types
 from PIL import Image
-from embed_service.images.decode import decode
-from embed_service.images.refusals import ImageRefused
-from embed_service.limits import Limits
-Image.init()
-data, limits = sys.stdin.buffer.read(), Limits(max_pixels=int(sys.argv[1]))
+from vicinal.imaging.decode import decode
+from vicinal.imaging.refusals import ImageRefused
+Image.MAX_IMAGE_PIXELS = None  # as a service has it, which trusts its own limit
+data = sys.stdin.buffer.read()
+limits = types.SimpleNamespace(max_image_bytes=len(data), max_pixels=int(sys.argv[1]))
 taken = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + 50_000_000, resource.RLIM_INFINITY))
 try:
@@ -230,7 +236,7 @@ def test_bomb_is_refused_without_taking_memory(bomb: bytes, name: str, pixels: i
     data = bomb if name == "png" else huge_webp()
     assert len(data) < 25_000
     refused = f"TOO_MANY_PIXELS {pixels}\n"
-    assert decoded_within_50_mb(data, Limits().max_pixels) == refused
+    assert decoded_within_50_mb(data, LIMITS.max_pixels) == refused
     assert decoded_within_50_mb(data, 300_000_000) != refused  # the bound on memory holds
 
 
