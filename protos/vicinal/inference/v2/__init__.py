@@ -1,0 +1,1 @@
+"""Version 2: models by name, tensors in and out."""
