@@ -61,7 +61,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NOT_EMBEDDABLE: _ErrorReason.ValueType  # 11
     """Per image. The encoder gave a zero or non-finite vector. Metadata: field."""
     ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 12
-    """NOT_FOUND. No encoder of this digest is loaded. Metadata: field, value."""
+    """NOT_FOUND. No encoder of this digest, or for inference.GRPCInferenceService
+    of this name and version, is loaded. Metadata: field, value.
+    """
     ERROR_REASON_MODEL_IS_DEFAULT: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION. The default encoder cannot be unloaded: make another
     the default first. Metadata: field, value.
@@ -84,13 +86,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. As many encoders are loaded as the service takes:
     unload one first. Metadata: limit.
     """
+    ERROR_REASON_UNKNOWN_TENSOR: _ErrorReason.ValueType  # 19
+    """INVALID_ARGUMENT. inference.GRPCInferenceService only: the model has no such
+    tensor, or not exactly one of its inputs is given. Metadata: field, expected,
+    value.
+    """
+    ERROR_REASON_BAD_TENSOR: _ErrorReason.ValueType  # 20
+    """INVALID_ARGUMENT. inference.GRPCInferenceService only: datatype, shape and
+    content of a tensor do not agree, or are not what the model takes. Metadata:
+    field, expected, value.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call or one image was refused. A refused call carries a
     google.rpc.ErrorInfo whose `reason` is one of these names without the prefix
     `ERROR_REASON_`, whose `domain` is "embed.vicinal", and whose metadata keys
     are those listed here. A refused image inside an accepted call carries the
-    value itself (see ImageError).
+    value itself (see ImageError); inference.GRPCInferenceService, which has no
+    errors of single images, refuses the call with it: INVALID_ARGUMENT.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -132,7 +145,9 @@ Metadata: field.
 ERROR_REASON_NOT_EMBEDDABLE: ErrorReason.ValueType  # 11
 """Per image. The encoder gave a zero or non-finite vector. Metadata: field."""
 ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 12
-"""NOT_FOUND. No encoder of this digest is loaded. Metadata: field, value."""
+"""NOT_FOUND. No encoder of this digest, or for inference.GRPCInferenceService
+of this name and version, is loaded. Metadata: field, value.
+"""
 ERROR_REASON_MODEL_IS_DEFAULT: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION. The default encoder cannot be unloaded: make another
 the default first. Metadata: field, value.
@@ -154,5 +169,15 @@ says why and what to do. Metadata: field, value.
 ERROR_REASON_TOO_MANY_MODELS: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION. As many encoders are loaded as the service takes:
 unload one first. Metadata: limit.
+"""
+ERROR_REASON_UNKNOWN_TENSOR: ErrorReason.ValueType  # 19
+"""INVALID_ARGUMENT. inference.GRPCInferenceService only: the model has no such
+tensor, or not exactly one of its inputs is given. Metadata: field, expected,
+value.
+"""
+ERROR_REASON_BAD_TENSOR: ErrorReason.ValueType  # 20
+"""INVALID_ARGUMENT. inference.GRPCInferenceService only: datatype, shape and
+content of a tensor do not agree, or are not what the model takes. Metadata:
+field, expected, value.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -41,8 +41,8 @@ class GRPCInferenceServiceStub(object):
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     def __init__(self, channel):
@@ -104,8 +104,8 @@ class GRPCInferenceServiceServicer(object):
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     def ServerLive(self, request, context):
@@ -137,14 +137,14 @@ class GRPCInferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ModelMetadata(self, request, context):
-        """Says what a model takes and gives. Errors: UNKNOWN_MODEL.
+        """Says what a model takes and gives. Errors: MODEL_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ModelInfer(self, request, context):
-        """Infers. Errors: UNKNOWN_MODEL, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
+        """Infers. Errors: MODEL_NOT_FOUND, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
         (no image), TOO_MANY_ITEMS, and the reason of an image that cannot be
         embedded.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -226,8 +226,8 @@ class GRPCInferenceService(object):
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     @staticmethod

@@ -60,8 +60,8 @@ class GRPCInferenceServiceStub:
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     @_typing.overload
@@ -77,9 +77,9 @@ class GRPCInferenceServiceStub:
     ServerMetadata: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ServerMetadataRequest, _inference_pb2.ServerMetadataResponse]
     """Says what the server is."""
     ModelMetadata: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelMetadataRequest, _inference_pb2.ModelMetadataResponse]
-    """Says what a model takes and gives. Errors: UNKNOWN_MODEL."""
+    """Says what a model takes and gives. Errors: MODEL_NOT_FOUND."""
     ModelInfer: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]
-    """Infers. Errors: UNKNOWN_MODEL, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
+    """Infers. Errors: MODEL_NOT_FOUND, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
     (no image), TOO_MANY_ITEMS, and the reason of an image that cannot be
     embedded.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -109,8 +109,8 @@ class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -123,9 +123,9 @@ class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
     ServerMetadata: _aio.UnaryUnaryMultiCallable[_inference_pb2.ServerMetadataRequest, _inference_pb2.ServerMetadataResponse]  # type: ignore[assignment]
     """Says what the server is."""
     ModelMetadata: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelMetadataRequest, _inference_pb2.ModelMetadataResponse]  # type: ignore[assignment]
-    """Says what a model takes and gives. Errors: UNKNOWN_MODEL."""
+    """Says what a model takes and gives. Errors: MODEL_NOT_FOUND."""
     ModelInfer: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]  # type: ignore[assignment]
-    """Infers. Errors: UNKNOWN_MODEL, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
+    """Infers. Errors: MODEL_NOT_FOUND, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
     (no image), TOO_MANY_ITEMS, and the reason of an image that cannot be
     embedded.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -154,8 +154,8 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     Refusals carry the ErrorInfo of vicinal.embed.v1.ErrorReason. The protocol
     has no errors of single items, so one image that cannot be embedded refuses
     the whole call: INVALID_ARGUMENT with that image's reason and its place in
-    `field`, e.g. `images[3]`. UNKNOWN_MODEL, UNKNOWN_TENSOR and BAD_TENSOR are
-    of this service only; limits, QUEUE_FULL and the rest are as in Embed.
+    `field`, e.g. `images[3]`. What is wrong with names and tensors is MODEL_NOT_FOUND,
+    UNKNOWN_TENSOR or BAD_TENSOR; limits, QUEUE_FULL and the rest are as in Embed.
     """
 
     @_abc_1.abstractmethod
@@ -196,7 +196,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ModelMetadataRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ModelMetadataResponse, _abc.Awaitable[_inference_pb2.ModelMetadataResponse]]:
-        """Says what a model takes and gives. Errors: UNKNOWN_MODEL."""
+        """Says what a model takes and gives. Errors: MODEL_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ModelInfer(
@@ -204,7 +204,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ModelInferRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ModelInferResponse, _abc.Awaitable[_inference_pb2.ModelInferResponse]]:
-        """Infers. Errors: UNKNOWN_MODEL, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
+        """Infers. Errors: MODEL_NOT_FOUND, UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED
         (no image), TOO_MANY_ITEMS, and the reason of an image that cannot be
         embedded.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
