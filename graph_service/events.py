@@ -11,6 +11,7 @@ import numpy.typing as npt
 __all__ = [
     "DatasetCreated",
     "DatasetUpdated",
+    "EncoderChanged",
     "Event",
     "LabelsAdded",
     "LabelsRemoved",
@@ -19,6 +20,8 @@ __all__ = [
     "SamplesAdded",
     "SamplesRemoved",
     "Trust",
+    "VectorsDiscarded",
+    "VectorsStaged",
 ]
 
 
@@ -105,6 +108,37 @@ class SamplesRemoved:
     ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class VectorsStaged:
+    """Vectors of another encoder for samples that exist; they wait for EncoderChanged.
+
+    Attributes:
+        encoder_digest: the encoder that made them.
+        ids: distinct sample ids, n of them.
+        vectors: float16 (n, their dimension), rows of unit length up to rounding.
+        content_hashes: n SHA-256 digests of 32 bytes, each possibly empty.
+    """
+
+    encoder_digest: str
+    ids: tuple[str, ...]
+    vectors: npt.NDArray[np.float16]
+    content_hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class VectorsDiscarded:
+    """The staged vectors of this encoder are forgotten."""
+
+    encoder_digest: str
+
+
+@dataclass(frozen=True)
+class EncoderChanged:
+    """The staged vectors of this encoder, one for every sample, take the place of the vectors so far."""
+
+    encoder_digest: str
+
+
 @dataclass(frozen=True)
 class LabelsAdded:
     """Labels stated; each replaces the one of the same annotator on the same sample.
@@ -126,4 +160,14 @@ class LabelsRemoved:
     annotators: tuple[str, ...]
 
 
-Event = DatasetCreated | DatasetUpdated | SamplesAdded | SamplesRemoved | LabelsAdded | LabelsRemoved
+Event = (
+    DatasetCreated
+    | DatasetUpdated
+    | SamplesAdded
+    | SamplesRemoved
+    | VectorsStaged
+    | VectorsDiscarded
+    | EncoderChanged
+    | LabelsAdded
+    | LabelsRemoved
+)

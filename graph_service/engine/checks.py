@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy.typing as npt
 
 from vicinal.wire.errors import FailedPrecondition, InvalidArgument
 
@@ -11,8 +14,10 @@ __all__ = [
     "content_hashes",
     "dataset_name",
     "digest",
+    "dimension",
     "distinct",
     "encoder",
+    "encoder_mismatch",
     "in_range",
     "item_count",
     "request_id",
@@ -90,8 +95,22 @@ def encoder(value: str, bound: str) -> None:
             f"the dataset holds vectors of encoder {bound or '(none bound)'}, these are of "
             f"{value or '(none named)'}; vectors of different encoders cannot be compared"
         )
-        raise FailedPrecondition(
-            "ENCODER_MISMATCH", message, field="encoder_digest", expected=bound, value=value
+        raise encoder_mismatch(message, bound, value)
+
+
+def encoder_mismatch(message: str, expected: str, value: str) -> FailedPrecondition:
+    """Return the refusal of an encoder; `expected` is empty where none would do."""
+    return FailedPrecondition(
+        "ENCODER_MISMATCH", message, field="encoder_digest", expected=expected, value=value
+    )
+
+
+def dimension(vectors: npt.NDArray[Any], expected: int) -> None:
+    """Refuse vectors (n, d) whose d is not the one expected."""
+    if vectors.shape[1] != expected:
+        message = f"vectors have dimension {vectors.shape[1]}, expected {expected}"
+        raise InvalidArgument(
+            "BAD_TENSOR", message, field="vectors.shape", expected=expected, value=vectors.shape[1]
         )
 
 

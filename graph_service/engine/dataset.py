@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.engine import checks
 from graph_service.engine.limits import Limits
 from graph_service.engine.snapshot import Snapshot, take
+from graph_service.engine.staging import Encoder
 from graph_service.engine.tables import Tables
-from graph_service.engine.writer import Outcome, Writer
+from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event, Trust
 from graph_service.log.base import DatasetLog, Receipt, Write
 from graph_service.neighbours.graph import NeighbourGraph
@@ -92,6 +94,8 @@ class Dataset:
         outcomes: dict[int, Outcome] = {}
         for i, write in enumerate(writes):
             try:
+                if isinstance(write, VectorWrite):
+                    checks.encoder(write.encoder_digest, self._tables.encoder.digest)
                 self._tables.check(write.event, self._limits)
             except ServiceError as refusal:
                 outcomes[i] = self._first_answer(write, refusal)
@@ -133,7 +137,7 @@ class Dataset:
                         self._tables.apply(event)
                         self.revision = revision
                 finally:
-                    self._tables.nodes.flush()
+                    self._tables.flush()
         except ServiceError:
             raise  # the log could not be read further; what was read is applied
         except Exception:
@@ -156,14 +160,13 @@ class Dataset:
         created = first.event
         self._tables = Tables(created, NeighbourGraph(created.dimension, created.neighbours))
         self.revision = first.revision
-        nodes = self._tables.nodes
         for entry in entries:
             self._tables.apply(entry.event)
             self.revision = entry.revision
-            if nodes.pending >= _REPLAY_FLUSH:
-                nodes.flush()
+            if self._tables.pending >= _REPLAY_FLUSH:
+                self._tables.flush()
                 _logger.info("dataset %s: %d samples replayed", self.name, len(self._tables.row_of))
-        nodes.flush()
+        self._tables.flush()
 
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
@@ -190,11 +193,19 @@ class Dataset:
             return self._take(min_revision)
 
     def search(
-        self, vectors: npt.NDArray[np.float32], k: int, min_revision: int
+        self, vectors: npt.NDArray[np.float32], k: int, min_revision: int, encoder_digest: str
     ) -> tuple[Snapshot, npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        """Return the present state, and the k nearest nodes of each vector in just that state."""
+        """Return the present state, and the k nearest nodes of each vector in just that state.
+
+        Raises:
+            Aborted: REVISION_AHEAD.
+            FailedPrecondition: ENCODER_MISMATCH, the vectors are not of that state's encoder.
+            InvalidArgument: BAD_TENSOR, they are not of its dimension.
+        """
         with self._lock:
             snapshot = self._take(min_revision)
+            checks.encoder(encoder_digest, self._tables.encoder.digest)
+            checks.dimension(vectors, self._tables.encoder.dimension)
             nodes, similarities = self._tables.nodes.graph.search(vectors, k)
         return snapshot, nodes, similarities
 
@@ -235,8 +246,13 @@ class Dataset:
 
     @property
     def created(self) -> DatasetCreated:
-        """The settings fixed for good."""
+        """The settings as it was made; its name and neighbours are fixed for good."""
         return self._tables.created
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder of the vectors, which a write may change."""
+        return self._tables.encoder
 
     def _take(self, min_revision: int) -> Snapshot:
         self._refuse_if_deleted()
@@ -265,6 +281,9 @@ class Summary:
 
     def __init__(self, tables: Tables, revision: int) -> None:
         self.created = tables.created
+        self.encoder = tables.encoder
+        self.staged_encoder_digest = tables.staging.encoder.digest if tables.staging is not None else ""
+        self.staged_count = len(tables.staging) if tables.staging is not None else 0
         self.propagation = tables.propagation
         self.classes = tuple(tables.classes)
         self.revision = revision

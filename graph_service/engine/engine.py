@@ -11,26 +11,22 @@ from typing import Any
 
 import numpy.typing as npt
 
-from graph_service.engine import checks, flags, reads, suggesting
-from graph_service.engine.catalogue import Catalogue
+from graph_service.engine import checks, flags, listing, reads, suggesting
 from graph_service.engine.dataset import Dataset, Summary
-from graph_service.engine.limits import Limits
-from graph_service.engine.pages import Page
+from graph_service.engine.encoders import EncoderCases
 from graph_service.engine.rankings import FlagKind
-from graph_service.engine.rules import Rules
-from graph_service.engine.snapshot import Snapshot
 from graph_service.engine.vectors import to_keep, unit
+from graph_service.engine.writer import VectorWrite
 from graph_service.events import (
     DatasetCreated,
     DatasetUpdated,
-    Event,
     LabelsAdded,
     LabelsRemoved,
     SamplesAdded,
     SamplesRemoved,
     Trust,
 )
-from graph_service.log.base import Store, Write
+from graph_service.log.base import Write
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import InvalidArgument
 
@@ -39,30 +35,13 @@ __all__ = ["Engine"]
 Floats = npt.NDArray[Any]
 
 
-class Engine:
+class Engine(EncoderCases):
     """Every dataset of one store.
 
     Args:
         store: where the logs are.
         limits: limits in force.
     """
-
-    def __init__(self, store: Store, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self._rules = Rules(self.limits)
-        self._datasets = Catalogue(store, self.limits)
-
-    def open(self) -> None:
-        """Rebuild every dataset from its log; everything else is refused until then."""
-        self._datasets.open()
-
-    def close(self) -> None:
-        """Refuse what comes from now on."""
-        self._datasets.close()
-
-    def trouble(self) -> str | None:
-        """Say why writes cannot be acknowledged, or return None."""
-        return self._datasets.trouble()
 
     # -- datasets ----------------------------------------------------------------------------------------
 
@@ -107,14 +86,17 @@ class Engine:
         """Add samples, or replace the vectors of those that exist; (n, dimension) float rows."""
         dataset = self._datasets.get(name)
         self._rules.sample_ids(sample_ids)
-        checks.encoder(encoder_digest, dataset.created.encoder_digest)
-        rows = len(sample_ids)
+        checks.digest(encoder_digest, "encoder_digest")
+        encoder, rows = dataset.encoder, len(sample_ids)
+        # Another encoder's vectors are refused in their turn: this may repeat a write from before a change.
+        dimension = encoder.dimension if encoder_digest == encoder.digest else None
         event = SamplesAdded(
             ids=tuple(sample_ids),
-            vectors=to_keep(vectors, "vectors", rows, dataset.created.dimension),
+            vectors=to_keep(vectors, "vectors", rows, dimension),
             content_hashes=checks.content_hashes(content_hashes, rows),
         )
-        return self._write(dataset, request_id, event)
+        checks.request_id(request_id)
+        return dataset.write(VectorWrite(request_id, event, encoder_digest))
 
     def remove_samples(self, name: str, request_id: str, sample_ids: Sequence[str]) -> int:
         """Remove samples with their labels."""
@@ -152,6 +134,29 @@ class Engine:
         return self._write(dataset, request_id, event)
 
     # -- reads -------------------------------------------------------------------------------------------
+
+    def list_samples(
+        self, name: str, min_revision: int, *, unstaged_only: bool, page_size: int, page_token: str
+    ) -> tuple[listing.Samples, str]:
+        """Return a page of the samples, and the token of the next page."""
+        dataset = self._datasets.get(name)
+        checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
+        query = f"samples {dataset.uid} {unstaged_only}"
+        page_size = self._fitting(page_size, self._entry_bytes)
+        snapshot, page = self._page(dataset, min_revision, page_token, query)
+        answer = listing.samples(snapshot, start=page.start, count=page_size, unstaged_only=unstaged_only)
+        return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
+
+    def list_labels(
+        self, name: str, min_revision: int, *, page_size: int, page_token: str
+    ) -> tuple[listing.Labels, str]:
+        """Return a page of the labels, and the token of the next page."""
+        dataset = self._datasets.get(name)
+        checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
+        page_size = self._fitting(page_size, 2 * self._entry_bytes)
+        snapshot, page = self._page(dataset, min_revision, page_token, f"labels {dataset.uid}")
+        answer = listing.labels(snapshot, start=page.start, count=page_size)
+        return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
 
     def propagate(self, name: str, min_revision: int) -> reads.Propagated:
         """Spread the labels over the graph."""
@@ -238,15 +243,16 @@ class Engine:
         dataset = self._datasets.get(name)
         k = dataset.created.neighbours if neighbours is None else neighbours
         checks.in_range(k, "neighbours", 1, self.limits.max_neighbours)
-        checks.encoder(encoder_digest, dataset.created.encoder_digest)
+        encoder = dataset.encoder
+        checks.encoder(encoder_digest, encoder.digest)
         rows = len(vectors)
         most = self.limits.max_samples_per_request
         if include_beliefs:
             most = self._fitting(most, 4 * dataset.class_count)
         checks.item_count(rows, "vectors", most)
-        kept = to_keep(vectors, "vectors", rows, dataset.created.dimension)
+        kept = to_keep(vectors, "vectors", rows, encoder.dimension)
         queries = unit(kept)
-        snapshot, nodes, similarities = dataset.search(queries, k, min_revision)
+        snapshot, nodes, similarities = dataset.search(queries, k, min_revision, encoder_digest)
         return reads.classify(snapshot, queries, nodes, similarities)
 
     def export_beliefs(
@@ -260,35 +266,6 @@ class Engine:
         page_size = self._fitting(page_size, scores + self._entry_bytes)
         answer = reads.export(snapshot, start=page.start, count=page_size)
         return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
-
-    # -- shared ------------------------------------------------------------------------------------------
-
-    def _write(self, dataset: Dataset, request_id: str, event: Event) -> int:
-        checks.request_id(request_id)
-        return dataset.write(Write(request_id, event))
-
-    @property
-    def _entry_bytes(self) -> int:
-        """The most bytes that an entry of an answer takes besides scores: two names and some numbers."""
-        return 2 * self.limits.max_id_bytes + 64
-
-    def _fitting(self, count: int, item_bytes: int) -> int:
-        """Return `count`, or how many items of this size surely fit one message (at least 1)."""
-        return max(1, min(count, self.limits.max_message_bytes * 3 // 4 // item_bytes))
-
-    def _page(self, dataset: Dataset, min_revision: int, token: str, query: str) -> tuple[Snapshot, Page]:
-        if not token:
-            snapshot = dataset.snapshot(min_revision)
-            return snapshot, Page(query, snapshot.revision, 0)
-        page = Page.parse(token, query)
-        return dataset.pinned(page.revision), page
-
-    def _next(self, dataset: Dataset, snapshot: Snapshot, page: Page, size: int, total: int) -> str:
-        following = Page(page.query, page.revision, page.start + size)
-        if following.start >= total:
-            return ""
-        dataset.pin(snapshot)
-        return following.token()
 
 
 def _class_index(dataset: Dataset, name: str, label: int) -> int:

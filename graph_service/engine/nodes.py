@@ -30,8 +30,9 @@ def key_of(content_hash: bytes, vector: npt.NDArray[np.float16]) -> bytes:
 class Nodes:
     """Which samples make up which node, and the neighbour graph over the nodes.
 
-    Samples are named by their row (an int that grows in order of arrival). `attach` and `detach` only keep
-    the books; `flush` brings the graph in line with them, so that a replay can do so once for many events.
+    Samples are named by their row (an int that grows in order of arrival). `put`, `attach` and `detach` only
+    keep the books; `flush` brings the graph in line with them, so that a replay can do so once for many
+    events.
     """
 
     def __init__(self, graph: NeighbourGraph, dimension: int) -> None:
@@ -55,7 +56,23 @@ class Nodes:
         """How many nodes the next flush will touch."""
         return len(self._touched)
 
-    def holds(self, row: int, key: bytes, vector: Float32) -> bool:
+    def __contains__(self, row: int) -> bool:
+        """Say whether a sample is attached."""
+        return row in self._keys
+
+    def key(self, row: int) -> bytes:
+        """Return the key of an attached sample's node."""
+        return self._keys[row]
+
+    def put(self, row: int, key: bytes, vector: Float32) -> None:
+        """Attach a sample, or move it from where it is; one that is there with this vector stays."""
+        if row in self:
+            if self._holds(row, key, vector):
+                return
+            self.detach(row)
+        self.attach(row, key, vector)
+
+    def _holds(self, row: int, key: bytes, vector: Float32) -> bool:
         """Say whether a sample is in the node of `key` with just this vector (as of the last flush)."""
         slot = self._slots.get(key)
         if self._keys.get(row) != key or slot is None or key in self._touched:

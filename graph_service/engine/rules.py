@@ -50,6 +50,11 @@ class Rules:
             checks.text(sample, f"sample_ids[{i}]", self._limits.max_id_bytes)
         checks.distinct(ids, "sample_ids")
 
+    def encoder_digest(self, digest: str) -> None:
+        """Check the digest of a change's encoder, which must be named."""
+        checks.text(digest, "encoder_digest", self._limits.max_id_bytes)
+        checks.digest(digest, "encoder_digest")
+
     def label_count(self, count: int) -> None:
         """Check the number of labels of one write."""
         checks.item_count(count, "labels", self._limits.max_labels_per_request)

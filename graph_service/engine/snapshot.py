@@ -75,6 +75,7 @@ class Snapshot:
         classes: the class names.
         view: the samples and the graph.
         labels: the labels, by place in `view.ids`.
+        staged: which samples have a staged vector: bool (samples,), or None where no vectors wait.
         statements: the labels by node.
         judging: what is thought of them.
     """
@@ -86,12 +87,14 @@ class Snapshot:
         classes: tuple[str, ...],
         view: GraphView,
         labels: LabelColumns,
+        staged: Bools | None = None,
     ) -> None:
         self.revision = revision
         self.propagation = propagation
         self.classes = classes
         self.view = view
         self.labels = labels
+        self.staged = staged
         nodes: Int32 = view.sample_nodes[labels.samples]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
         self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
@@ -170,7 +173,8 @@ def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
     view = before.view if before and before.view.version == tables.sample_version else GraphView(tables)
     columns = tables.labels.columns()
     labels = replace(columns, samples=view.index_of_row[columns.samples])
-    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels)
+    staged = tables.staging.mask(len(tables.ids))[view.rows] if tables.staging is not None else None
+    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels, staged)
 
 
 def _pooled(view: GraphView, settings: Propagation, labels: Statements) -> Pooled:

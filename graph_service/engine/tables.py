@@ -9,18 +9,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.engine import checks
 from graph_service.engine.labels import LabelTable
 from graph_service.engine.limits import Limits
 from graph_service.engine.nodes import Nodes, key_of
+from graph_service.engine.staging import Encoder, Staging
 from graph_service.engine.vectors import unit
 from graph_service.events import (
     DatasetCreated,
     DatasetUpdated,
+    EncoderChanged,
     Event,
     LabelsAdded,
     LabelsRemoved,
     SamplesAdded,
     SamplesRemoved,
+    VectorsDiscarded,
+    VectorsStaged,
 )
 from graph_service.neighbours.graph import NeighbourGraph
 from vicinal.wire.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -32,20 +40,26 @@ class Tables:
     """The state of one dataset, derived from its log.
 
     Attributes:
-        created: the settings fixed for good.
+        created: the settings as it was made; its name and neighbours are fixed for good.
+        encoder: the encoder of its vectors.
+        staging: vectors of another encoder that wait, or None.
         propagation: how labels spread now.
         classes: class names; a class's index is its place.
         ids: sample ids by row, in order of arrival; None where a sample left.
+        content_hashes: what the samples were added with, by row; possibly empty.
         row_of: the row of each present sample.
         sample_version: grows with every event that changes samples.
     """
 
     def __init__(self, created: DatasetCreated, graph: NeighbourGraph) -> None:
         self.created = created
+        self.encoder = Encoder(created.encoder_digest, created.dimension)
+        self.staging: Staging | None = None
         self.propagation = created.propagation
         self.classes = list(created.classes)
         self.class_index = {name: i for i, name in enumerate(created.classes)}
         self.ids: list[str | None] = []
+        self.content_hashes: list[bytes] = []
         self.row_of: dict[str, int] = {}
         self.labels = LabelTable()
         self.nodes = Nodes(graph, created.dimension)
@@ -55,13 +69,22 @@ class Tables:
         """Refuse an event that does not fit the present state.
 
         Raises:
-            ServiceError: DATASET_FULL, UNKNOWN_SAMPLE, UNKNOWN_LABEL, OUT_OF_RANGE or DUPLICATE_ID.
+            ServiceError: DATASET_FULL, UNKNOWN_SAMPLE, UNKNOWN_LABEL, OUT_OF_RANGE, DUPLICATE_ID,
+                BAD_TENSOR, ENCODER_MISMATCH or VECTORS_MISSING.
         """
         match event:
-            case SamplesAdded(ids=ids):
+            case SamplesAdded(ids=ids, vectors=vectors):
+                checks.dimension(vectors, self.encoder.dimension)
                 self._check_room(len(set(ids) - self.row_of.keys()), 0, limits)
             case SamplesRemoved(ids=ids):
                 self._check_known(ids, "sample_ids[{}]")
+            case VectorsStaged(encoder_digest=digest, ids=ids, vectors=vectors):
+                self._check_staging(digest, vectors)
+                self._check_known(ids, "sample_ids[{}]")
+            case VectorsDiscarded(encoder_digest=digest):
+                self._check_staged(digest)
+            case EncoderChanged(encoder_digest=digest):
+                self._check_complete(self._check_staged(digest))
             case LabelsAdded(sample_ids=ids):
                 self._check_known(ids, "labels[{}].sample_id")
             case LabelsRemoved(sample_ids=ids, annotators=annotators):
@@ -76,12 +99,14 @@ class Tables:
                 assert_never(event)
 
     def apply(self, event: Event) -> None:
-        """Carry out an event. `nodes.flush()` must follow before the graph is read."""
+        """Carry out an event. `flush` must follow before the graph is read."""
         match event:
             case SamplesAdded():
                 self._add_samples(event)
             case SamplesRemoved(ids=ids):
                 self._remove_samples(ids)
+            case VectorsStaged() | VectorsDiscarded() | EncoderChanged():
+                self._move(event)
             case LabelsAdded(sample_ids=ids, annotators=annotators, classes=classes, trusts=trusts):
                 for sample, annotator, index, trust in zip(ids, annotators, classes, trusts, strict=True):
                     self.labels.put(self.row_of[sample], annotator, index, trust)
@@ -95,20 +120,50 @@ class Tables:
             case _:
                 assert_never(event)
 
+    def flush(self) -> None:
+        """Bring the graphs in line with what was applied."""
+        self.nodes.flush()
+        if self.staging is not None:
+            self.staging.nodes.flush()
+
+    @property
+    def pending(self) -> int:
+        """How many nodes the next flush will touch."""
+        return self.nodes.pending + (self.staging.nodes.pending if self.staging is not None else 0)
+
     def _add_samples(self, event: SamplesAdded) -> None:
         vectors = unit(event.vectors)
         for i, sample in enumerate(event.ids):
-            key = key_of(event.content_hashes[i], event.vectors[i])
+            content_hash = event.content_hashes[i]
+            key = key_of(content_hash, event.vectors[i])
             row = self.row_of.get(sample)
             if row is None:
                 row = self.row_of[sample] = len(self.ids)
                 self.ids.append(sample)
-            elif self.nodes.holds(row, key, vectors[i]):
-                continue
-            else:
-                self.nodes.detach(row)
-            self.nodes.attach(row, key, vectors[i])
+                self.content_hashes.append(content_hash)
+            elif self.staging is not None and self.nodes.key(row) != key:
+                self.staging.drop(row)  # it is of another image
+            self.content_hashes[row] = content_hash
+            self.nodes.put(row, key, vectors[i])
         self.sample_version += 1
+
+    def _move(self, event: VectorsStaged | VectorsDiscarded | EncoderChanged) -> None:
+        staging = self.staging
+        if isinstance(event, VectorsStaged):
+            if staging is None:
+                encoder = Encoder(event.encoder_digest, event.vectors.shape[1])
+                staging = self.staging = Staging(encoder, self.created.neighbours)
+            rows = [self.row_of[sample] for sample in event.ids]
+            staging.put(rows, event.vectors, event.content_hashes)
+            return
+        self.staging = None
+        if isinstance(event, EncoderChanged):
+            if staging is None:
+                raise AssertionError("the log changes over to vectors that nobody staged")
+            for row, content_hash in staging.content_hashes.items():
+                self.content_hashes[row] = content_hash
+            self.encoder, self.nodes = staging.encoder, staging.nodes
+            self.sample_version += 1
 
     def _remove_samples(self, ids: tuple[str, ...]) -> None:
         for sample in ids:
@@ -116,6 +171,8 @@ class Tables:
             self.ids[row] = None
             self.labels.drop_sample(row)
             self.nodes.detach(row)
+            if self.staging is not None:
+                self.staging.drop(row)
         self.sample_version += 1
 
     def _update(self, event: DatasetUpdated) -> None:
@@ -137,6 +194,35 @@ class Tables:
             if count > most:
                 message = f"the dataset would hold {count} {what}; at most {most} are allowed"
                 raise FailedPrecondition("DATASET_FULL", message, limit=most, value=count)
+
+    def _check_staging(self, digest: str, vectors: npt.NDArray[np.float16]) -> None:
+        """Refuse to stage vectors of the dataset's own encoder, or of another than those that wait."""
+        if digest == self.encoder.digest:
+            message = "the dataset's vectors are of this encoder already; there is nothing to change"
+            raise checks.encoder_mismatch(message, "", digest)
+        if self.staging is not None:
+            self._check_staged(digest)
+            checks.dimension(vectors, self.staging.encoder.dimension)
+
+    def _check_staged(self, digest: str) -> Staging:
+        """Refuse an encoder whose vectors do not wait; return those that do."""
+        if self.staging is None:
+            message = f"no staged vectors wait, of encoder {digest} or any other"
+            raise checks.encoder_mismatch(message, "", digest)
+        waiting = self.staging.encoder.digest
+        if digest != waiting:
+            message = f"staged vectors of encoder {waiting} wait, not of {digest}; discard them first"
+            raise checks.encoder_mismatch(message, waiting, digest)
+        return self.staging
+
+    def _check_complete(self, staging: Staging) -> None:
+        """Refuse staged vectors that leave samples out."""
+        count = len(self.row_of)
+        if len(staging) < count:
+            message = (
+                f"{count - len(staging)} of {count} samples have no staged vector; ListSamples names them"
+            )
+            raise FailedPrecondition("VECTORS_MISSING", message, limit=count, value=len(staging))
 
     def _check_known(self, ids: tuple[str, ...], field: str) -> None:
         for i, sample in enumerate(ids):

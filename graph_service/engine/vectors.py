@@ -12,8 +12,10 @@ from vicinal.wire.errors import InvalidArgument
 __all__ = ["to_keep", "unit"]
 
 
-def to_keep(array: npt.NDArray[Any], field: str, rows: int, dimension: int) -> npt.NDArray[np.float16]:
+def to_keep(array: npt.NDArray[Any], field: str, rows: int, dimension: int | None) -> npt.NDArray[np.float16]:
     """Return `array` as unit rows in float16, the form in which vectors are logged.
+
+    Without a `dimension`, any will do.
 
     Raises:
         InvalidArgument: BAD_TENSOR when it is not float (rows, dimension); BAD_VECTOR when a row is not
@@ -21,8 +23,10 @@ def to_keep(array: npt.NDArray[Any], field: str, rows: int, dimension: int) -> n
     """
     if array.dtype.kind != "f":
         raise _bad_tensor(f"{field}.element_type", "FLOAT32 or FLOAT16", array.dtype)
+    if dimension is None and array.ndim == 2:
+        dimension = array.shape[1]
     if array.shape != (rows, dimension):
-        raise _bad_tensor(f"{field}.shape", [rows, dimension], list(array.shape))
+        raise _bad_tensor(f"{field}.shape", [rows, dimension or "dimension"], list(array.shape))
     wide = array.astype(np.float64)  # squares of float32 may overflow or vanish in less
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     bad = np.flatnonzero(~np.isfinite(norms) | (norms == 0))

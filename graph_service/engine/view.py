@@ -31,6 +31,8 @@ class GraphView:
 
     Attributes:
         ids: the samples in order of arrival; an index into it names a sample of this view.
+        rows: int64 (samples,), their rows in the tables.
+        content_hashes: what they were added with; possibly empty.
         sample_nodes: int32 (samples,), the node of each sample.
         node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
         nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
@@ -44,6 +46,8 @@ class GraphView:
         ids = tables.ids
         self.version = tables.sample_version
         self.ids: list[str] = [sample for sample in ids if sample is not None]
+        self.rows = rows
+        self.content_hashes = [tables.content_hashes[row] for row in rows.tolist()]
         self.index_of_row = np.full(len(ids), -1, np.int64)
         self.index_of_row[rows] = np.arange(len(rows))
         self.sample_nodes = tables.nodes.node_of_row[rows]

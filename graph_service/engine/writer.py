@@ -15,10 +15,23 @@ from dataclasses import dataclass
 from graph_service.events import LabelsAdded
 from graph_service.log.base import Write
 
-__all__ = ["Outcome", "Writer"]
+__all__ = ["Outcome", "VectorWrite", "Writer"]
 
 Outcome = int | Exception
 """The revision that a write got, or why it was refused."""
+
+
+@dataclass(frozen=True)
+class VectorWrite(Write):
+    """Vectors that only fit while the dataset is of the encoder that made them.
+
+    The encoder may change while the write waits for its turn.
+
+    Attributes:
+        encoder_digest: what the caller says made them. It is not logged: the log's order tells it.
+    """
+
+    encoder_digest: str
 
 
 @dataclass(eq=False)

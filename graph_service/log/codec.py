@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import msgpack
 import numpy as np
+import numpy.typing as npt
 
 from graph_service import events
 from graph_service.events import Event, Method, Propagation, Trust
@@ -26,6 +27,7 @@ _FLOAT16 = np.dtype("<f2")
 
 # The numbers are on disk for ever: never use one again for something else.
 _CREATED, _UPDATED, _SAMPLES_ADDED, _SAMPLES_REMOVED, _LABELS_ADDED, _LABELS_REMOVED = range(1, 7)
+_VECTORS_STAGED, _VECTORS_DISCARDED, _ENCODER_CHANGED = range(7, 10)
 
 
 def encode(event: Event) -> bytes:
@@ -64,12 +66,15 @@ def _columns(event: Event) -> list[Any]:
         case events.DatasetUpdated(method, temperature, steps, new_classes):
             return [_UPDATED, method, temperature, steps, new_classes]
         case events.SamplesAdded(ids, vectors, hashes):
-            if vectors.dtype != np.float16:
-                raise TypeError(f"vectors must be float16, not {vectors.dtype}")
-            raw = np.ascontiguousarray(vectors, dtype=_FLOAT16).tobytes()
-            return [_SAMPLES_ADDED, ids, vectors.shape[1], raw, hashes]
+            return [_SAMPLES_ADDED, ids, *_raw(vectors), hashes]
         case events.SamplesRemoved(ids):
             return [_SAMPLES_REMOVED, ids]
+        case events.VectorsStaged(digest, ids, vectors, hashes):
+            return [_VECTORS_STAGED, digest, ids, *_raw(vectors), hashes]
+        case events.VectorsDiscarded(digest):
+            return [_VECTORS_DISCARDED, digest]
+        case events.EncoderChanged(digest):
+            return [_ENCODER_CHANGED, digest]
         case events.LabelsAdded(samples, annotators, classes_of, trusts):
             return [_LABELS_ADDED, samples, *_distinct(annotators), classes_of, trusts]
         case events.LabelsRemoved(samples, annotators):
@@ -88,11 +93,12 @@ def _event(kind: int, columns: Sequence[Any]) -> Event:
         )
     if kind == _SAMPLES_ADDED:
         ids, dimension, raw, hashes = columns
-        vectors = np.frombuffer(raw, dtype=_FLOAT16).reshape(len(ids), dimension)
-        return events.SamplesAdded(ids, vectors, hashes)
+        return events.SamplesAdded(ids, _rows(raw, ids, dimension), hashes)
     if kind == _SAMPLES_REMOVED:
         (ids,) = columns
         return events.SamplesRemoved(ids)
+    if kind in (_VECTORS_STAGED, _VECTORS_DISCARDED, _ENCODER_CHANGED):
+        return _encoder_event(kind, columns)
     if kind == _LABELS_ADDED:
         samples, names, places, classes, trusts = columns
         return events.LabelsAdded(samples, _spread(names, places), classes, tuple(map(Trust, trusts)))
@@ -100,6 +106,25 @@ def _event(kind: int, columns: Sequence[Any]) -> Event:
         samples, names, places = columns
         return events.LabelsRemoved(samples, _spread(names, places))
     raise ValueError(f"unknown kind {kind}")
+
+
+def _encoder_event(kind: int, columns: Sequence[Any]) -> Event:
+    if kind == _VECTORS_STAGED:
+        digest, ids, dimension, raw, hashes = columns
+        return events.VectorsStaged(digest, ids, _rows(raw, ids, dimension), hashes)
+    (digest,) = columns
+    return events.VectorsDiscarded(digest) if kind == _VECTORS_DISCARDED else events.EncoderChanged(digest)
+
+
+def _raw(vectors: npt.NDArray[np.float16]) -> tuple[int, bytes]:
+    """Return the dimension of `vectors` and their bytes."""
+    if vectors.dtype != np.float16:
+        raise TypeError(f"vectors must be float16, not {vectors.dtype}")
+    return vectors.shape[1], np.ascontiguousarray(vectors, dtype=_FLOAT16).tobytes()
+
+
+def _rows(raw: bytes, ids: Sequence[str], dimension: int) -> npt.NDArray[np.float16]:
+    return np.frombuffer(raw, dtype=_FLOAT16).reshape(len(ids), dimension)
 
 
 def _distinct(column: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TypeVar
 
-from graph_service.engine import suggesting
+from graph_service.engine import listing, suggesting
 from graph_service.engine.dataset import Summary
 from graph_service.engine.limits import Limits
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
@@ -20,6 +20,7 @@ __all__ = [
     "dataset_to",
     "known",
     "label_from",
+    "label_to",
     "limits_to",
     "listed_to",
     "strategy_from",
@@ -86,6 +87,16 @@ def label_from(label: pb.Label, field: str) -> tuple[str, str, str, Trust]:
     return label.sample_id, label.annotator, label.class_name, trust
 
 
+def label_to(label: listing.Label) -> pb.Label:
+    """Return one label."""
+    return pb.Label(
+        sample_id=label.sample_id,
+        class_name=label.class_name,
+        annotator=label.annotator,
+        trust=pb.Trust.ValueType(label.trust),
+    )
+
+
 def strategy_from(value: int) -> Strategy:
     """Return the strategy asked for, or the default."""
     return known(_STRATEGIES, value, "strategy")
@@ -96,8 +107,8 @@ def dataset_to(summary: Summary) -> pb.Dataset:
     created, propagation = summary.created, summary.propagation
     return pb.Dataset(
         name=created.name,
-        dimension=created.dimension,
-        encoder_digest=created.encoder_digest,
+        dimension=summary.encoder.dimension,
+        encoder_digest=summary.encoder.digest,
         classes=summary.classes,
         neighbours=created.neighbours,
         propagation=pb.PropagationSettings(
@@ -111,6 +122,8 @@ def dataset_to(summary: Summary) -> pb.Dataset:
         verified_label_count=summary.verified_label_count,
         given_label_count=summary.given_label_count,
         index=summary.index,
+        staged_encoder_digest=summary.staged_encoder_digest,
+        staged_count=summary.staged_count,
     )
 
 

@@ -118,6 +118,35 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         )
         return pb.RemoveSamplesResponse(revision=revision)
 
+    async def StageVectors(
+        self, request: pb.StageVectorsRequest, context: Context
+    ) -> pb.StageVectorsResponse:
+        revision = await self._run(
+            request,
+            self._engine.stage_vectors,
+            request.dataset,
+            request.request_id,
+            sample_ids=request.sample_ids,
+            vectors=tensors.unpack(request.vectors, "vectors"),
+            encoder_digest=request.encoder_digest,
+            content_hashes=request.content_sha256,
+        )
+        return pb.StageVectorsResponse(revision=revision)
+
+    async def ChangeEncoder(
+        self, request: pb.ChangeEncoderRequest, context: Context
+    ) -> pb.ChangeEncoderResponse:
+        asked = request.dataset, request.request_id, request.encoder_digest
+        revision = await self._run(request, self._engine.change_encoder, *asked)
+        return pb.ChangeEncoderResponse(revision=revision)
+
+    async def DiscardStagedVectors(
+        self, request: pb.DiscardStagedVectorsRequest, context: Context
+    ) -> pb.DiscardStagedVectorsResponse:
+        asked = request.dataset, request.request_id, request.encoder_digest
+        revision = await self._run(request, self._engine.discard_staged_vectors, *asked)
+        return pb.DiscardStagedVectorsResponse(revision=revision)
+
     async def AddLabels(self, request: pb.AddLabelsRequest, context: Context) -> pb.AddLabelsResponse:
         revision = await self._run(request, self._add_labels, request)
         return pb.AddLabelsResponse(revision=revision)
@@ -139,6 +168,41 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
         return self._engine.remove_labels(request.dataset, request.request_id, keys)
 
     # -- reads -------------------------------------------------------------------------------------------
+
+    async def ListSamples(self, request: pb.ListSamplesRequest, context: Context) -> pb.ListSamplesResponse:
+        page, next_page = await self._run(
+            request,
+            self._engine.list_samples,
+            request.dataset,
+            request.min_revision,
+            unstaged_only=request.unstaged_only,
+            page_size=request.page_size if request.HasField("page_size") else _PAGE_SIZE,
+            page_token=request.page_token,
+        )
+        return pb.ListSamplesResponse(
+            revision=page.revision,
+            sample_ids=page.sample_ids,
+            content_sha256=page.content_hashes,
+            total_count=page.total_count,
+            next_page_token=next_page,
+        )
+
+    async def ListLabels(self, request: pb.ListLabelsRequest, context: Context) -> pb.ListLabelsResponse:
+        return await self._run(request, self._list_labels, request)
+
+    def _list_labels(self, request: pb.ListLabelsRequest) -> pb.ListLabelsResponse:
+        page, next_page = self._engine.list_labels(
+            request.dataset,
+            request.min_revision,
+            page_size=request.page_size if request.HasField("page_size") else _PAGE_SIZE,
+            page_token=request.page_token,
+        )
+        return pb.ListLabelsResponse(
+            revision=page.revision,
+            labels=map(convert.label_to, page.labels),
+            total_count=page.total_count,
+            next_page_token=next_page,
+        )
 
     async def Propagate(self, request: pb.PropagateRequest, context: Context) -> pb.PropagateResponse:
         outcome = await self._run(request, self._engine.propagate, request.dataset, request.min_revision)

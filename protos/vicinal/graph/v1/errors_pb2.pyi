@@ -74,7 +74,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ALREADY_EXISTS. A dataset of that name exists. Metadata: field, value."""
     ERROR_REASON_ENCODER_MISMATCH: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION. The vectors come from another encoder than the
-    dataset's. Metadata: field, expected, value.
+    dataset's; or, of staged ones, than those that wait already or are meant
+    (`expected` is empty when none wait), or from the dataset's own. Metadata:
+    field, expected, value.
     """
     ERROR_REASON_NOTHING_TO_PROPAGATE: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION. There is no label to propagate, or (EstimateNoise) none
@@ -113,6 +115,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_STARTING: _ErrorReason.ValueType  # 25
     """UNAVAILABLE. The service has started and still reads its log; RetryInfo says
     when to come back. Metadata: none.
+    """
+    ERROR_REASON_VECTORS_MISSING: _ErrorReason.ValueType  # 26
+    """FAILED_PRECONDITION. Some samples have no staged vector; ListSamples names
+    them. Metadata: limit (samples), value (staged ones).
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -175,7 +181,9 @@ ERROR_REASON_DATASET_EXISTS: ErrorReason.ValueType  # 14
 """ALREADY_EXISTS. A dataset of that name exists. Metadata: field, value."""
 ERROR_REASON_ENCODER_MISMATCH: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION. The vectors come from another encoder than the
-dataset's. Metadata: field, expected, value.
+dataset's; or, of staged ones, than those that wait already or are meant
+(`expected` is empty when none wait), or from the dataset's own. Metadata:
+field, expected, value.
 """
 ERROR_REASON_NOTHING_TO_PROPAGATE: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION. There is no label to propagate, or (EstimateNoise) none
@@ -214,5 +222,9 @@ cannot be read; the service refuses to go on. Metadata: none.
 ERROR_REASON_STARTING: ErrorReason.ValueType  # 25
 """UNAVAILABLE. The service has started and still reads its log; RetryInfo says
 when to come back. Metadata: none.
+"""
+ERROR_REASON_VECTORS_MISSING: ErrorReason.ValueType  # 26
+"""FAILED_PRECONDITION. Some samples have no staged vector; ListSamples names
+them. Metadata: limit (samples), value (staged ones).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -321,12 +321,16 @@ class Dataset(_message.Message):
     VERIFIED_LABEL_COUNT_FIELD_NUMBER: _builtins.int
     GIVEN_LABEL_COUNT_FIELD_NUMBER: _builtins.int
     INDEX_FIELD_NUMBER: _builtins.int
+    STAGED_ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    STAGED_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name."""
     dimension: _builtins.int
-    """Length of every vector."""
+    """Length of every vector; ChangeEncoder may change it."""
     encoder_digest: _builtins.str
-    """The encoder whose vectors it holds; empty when the caller bound none."""
+    """The encoder whose vectors it holds; empty when the caller bound none. Only
+    ChangeEncoder changes it.
+    """
     neighbours: _builtins.int
     """Neighbours a sample in the graph."""
     revision: _builtins.int
@@ -341,6 +345,10 @@ class Dataset(_message.Message):
     """Labels with TRUST_GIVEN."""
     index: _builtins.str
     """Which index finds neighbours now: "exact" or "hnsw"."""
+    staged_encoder_digest: _builtins.str
+    """The encoder whose staged vectors wait for ChangeEncoder; empty when none do."""
+    staged_count: _builtins.int
+    """Samples that have a staged vector."""
     @_builtins.property
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Class names; their order is the class index everywhere."""
@@ -364,10 +372,12 @@ class Dataset(_message.Message):
         verified_label_count: _builtins.int = ...,
         given_label_count: _builtins.int = ...,
         index: _builtins.str = ...,
+        staged_encoder_digest: _builtins.str = ...,
+        staged_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["propagation", b"propagation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "given_label_count", b"given_label_count", "index", b"index", "name", b"name", "neighbours", b"neighbours", "node_count", b"node_count", "propagation", b"propagation", "revision", b"revision", "sample_count", b"sample_count", "verified_label_count", b"verified_label_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "dimension", b"dimension", "encoder_digest", b"encoder_digest", "given_label_count", b"given_label_count", "index", b"index", "name", b"name", "neighbours", b"neighbours", "node_count", b"node_count", "propagation", b"propagation", "revision", b"revision", "sample_count", b"sample_count", "staged_count", b"staged_count", "staged_encoder_digest", b"staged_encoder_digest", "verified_label_count", b"verified_label_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -393,7 +403,7 @@ class Limits(_message.Message):
     max_id_bytes: _builtins.int
     """Most bytes (UTF-8) of an id, a name, a class or an annotator."""
     max_samples_per_request: _builtins.int
-    """Most samples in one AddSamples, RemoveSamples or Classify."""
+    """Most samples in one AddSamples, StageVectors, RemoveSamples or Classify."""
     max_labels_per_request: _builtins.int
     """Most labels in one AddLabels or RemoveLabels."""
     max_samples: _builtins.int
@@ -407,7 +417,7 @@ class Limits(_message.Message):
     max_suggestions: _builtins.int
     """Most suggestions in one call."""
     max_page_size: _builtins.int
-    """Largest page of FlagErrors or ExportBeliefs."""
+    """Largest page of FlagErrors, ExportBeliefs, ListSamples or ListLabels."""
     max_message_bytes: _builtins.int
     """Most bytes of one message."""
     max_scores: _builtins.int
@@ -845,6 +855,187 @@ class RemoveSamplesResponse(_message.Message):
 Global___RemoveSamplesResponse: _TypeAlias = RemoveSamplesResponse  # noqa: Y015
 
 @_typing.final
+class StageVectorsRequest(_message.Message):
+    """Request of GraphService.StageVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    VECTORS_FIELD_NUMBER: _builtins.int
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    CONTENT_SHA256_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest."""
+    encoder_digest: _builtins.str
+    """Encoder that made them, not the dataset's: 64 lower-case hex digits."""
+    @_builtins.property
+    def sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in AddSamplesRequest; each must exist."""
+
+    @_builtins.property
+    def vectors(self) -> _tensor_pb2.Tensor:
+        """float32 or float16 [samples, 1 to Limits.max_dimension], as in
+        AddSamplesRequest; all that wait have one length, which may be another than
+        the dataset's.
+        """
+
+    @_builtins.property
+    def content_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """As in AddSamplesRequest; with the change they take the place of those the
+        samples were added with.
+        """
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        vectors: _tensor_pb2.Tensor | None = ...,
+        encoder_digest: _builtins.str = ...,
+        content_sha256: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vectors", b"vectors"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_sha256", b"content_sha256", "dataset", b"dataset", "encoder_digest", b"encoder_digest", "request_id", b"request_id", "sample_ids", b"sample_ids", "vectors", b"vectors"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StageVectorsRequest: _TypeAlias = StageVectorsRequest  # noqa: Y015
+
+@_typing.final
+class StageVectorsResponse(_message.Message):
+    """Response of GraphService.StageVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Where in the log the write stands."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StageVectorsResponse: _TypeAlias = StageVectorsResponse  # noqa: Y015
+
+@_typing.final
+class ChangeEncoderRequest(_message.Message):
+    """Request of GraphService.ChangeEncoder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest."""
+    encoder_digest: _builtins.str
+    """The encoder whose staged vectors are meant."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        encoder_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "encoder_digest", b"encoder_digest", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeEncoderRequest: _TypeAlias = ChangeEncoderRequest  # noqa: Y015
+
+@_typing.final
+class ChangeEncoderResponse(_message.Message):
+    """Response of GraphService.ChangeEncoder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Where in the log the write stands: from here on the dataset is of the new
+    encoder.
+    """
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeEncoderResponse: _TypeAlias = ChangeEncoderResponse  # noqa: Y015
+
+@_typing.final
+class DiscardStagedVectorsRequest(_message.Message):
+    """Request of GraphService.DiscardStagedVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ENCODER_DIGEST_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest."""
+    encoder_digest: _builtins.str
+    """The encoder whose staged vectors are meant."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        encoder_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "encoder_digest", b"encoder_digest", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardStagedVectorsRequest: _TypeAlias = DiscardStagedVectorsRequest  # noqa: Y015
+
+@_typing.final
+class DiscardStagedVectorsResponse(_message.Message):
+    """Response of GraphService.DiscardStagedVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Where in the log the write stands."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardStagedVectorsResponse: _TypeAlias = DiscardStagedVectorsResponse  # noqa: Y015
+
+@_typing.final
 class AddLabelsRequest(_message.Message):
     """Request of GraphService.AddLabels."""
 
@@ -953,6 +1144,166 @@ class RemoveLabelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RemoveLabelsResponse: _TypeAlias = RemoveLabelsResponse  # noqa: Y015
+
+@_typing.final
+class ListSamplesRequest(_message.Message):
+    """Request of GraphService.ListSamples."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    UNSTAGED_ONLY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to answer from; 0 asks for none in particular."""
+    unstaged_only: _builtins.bool
+    """When true, only those that have no staged vector (see StageVectors)."""
+    page_size: _builtins.int
+    """Samples a page, 1 to Limits.max_page_size; default 10,000. A page holds
+    fewer where a message would not hold them.
+    """
+    page_token: _builtins.str
+    """From the previous page, with every other field as it was there."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        unstaged_only: _builtins.bool = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "page_size", b"page_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "dataset", b"dataset", "min_revision", b"min_revision", "page_size", b"page_size", "page_token", b"page_token", "unstaged_only", b"unstaged_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+
+Global___ListSamplesRequest: _TypeAlias = ListSamplesRequest  # noqa: Y015
+
+@_typing.final
+class ListSamplesResponse(_message.Message):
+    """Response of GraphService.ListSamples."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    CONTENT_SHA256_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of every page."""
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last."""
+    total_count: _builtins.int
+    """Samples on all pages together."""
+    @_builtins.property
+    def sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The samples of this page; all pages together are in order of arrival."""
+
+    @_builtins.property
+    def content_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Content hash of each, as it was added; may be empty."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        content_sha256: _abc.Iterable[_builtins.bytes] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_sha256", b"content_sha256", "next_page_token", b"next_page_token", "revision", b"revision", "sample_ids", b"sample_ids", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSamplesResponse: _TypeAlias = ListSamplesResponse  # noqa: Y015
+
+@_typing.final
+class ListLabelsRequest(_message.Message):
+    """Request of GraphService.ListLabels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to answer from; 0 asks for none in particular."""
+    page_size: _builtins.int
+    """Labels a page, 1 to Limits.max_page_size; default 10,000. A page holds
+    fewer where a message would not hold them.
+    """
+    page_token: _builtins.str
+    """From the previous page, with every other field as it was there."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        page_size: _builtins.int | None = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "page_size", b"page_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "dataset", b"dataset", "min_revision", b"min_revision", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
+
+Global___ListLabelsRequest: _TypeAlias = ListLabelsRequest  # noqa: Y015
+
+@_typing.final
+class ListLabelsResponse(_message.Message):
+    """Response of GraphService.ListLabels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of every page."""
+    next_page_token: _builtins.str
+    """Asks for the next page; empty on the last."""
+    total_count: _builtins.int
+    """Labels on all pages together."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Label]:
+        """The labels of this page; all pages together are in order of their samples'
+        arrival.
+        """
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        labels: _abc.Iterable[Global___Label] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "next_page_token", b"next_page_token", "revision", b"revision", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLabelsResponse: _TypeAlias = ListLabelsResponse  # noqa: Y015
 
 @_typing.final
 class PropagateRequest(_message.Message):

@@ -87,6 +87,21 @@ class GraphServiceStub(object):
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveSamplesRequest.SerializeToString,
                 response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveSamplesResponse.FromString,
                 _registered_method=True)
+        self.StageVectors = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/StageVectors',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsResponse.FromString,
+                _registered_method=True)
+        self.ChangeEncoder = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/ChangeEncoder',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderResponse.FromString,
+                _registered_method=True)
+        self.DiscardStagedVectors = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/DiscardStagedVectors',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsResponse.FromString,
+                _registered_method=True)
         self.AddLabels = channel.unary_unary(
                 '/vicinal.graph.v1.GraphService/AddLabels',
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.AddLabelsRequest.SerializeToString,
@@ -96,6 +111,16 @@ class GraphServiceStub(object):
                 '/vicinal.graph.v1.GraphService/RemoveLabels',
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsRequest.SerializeToString,
                 response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsResponse.FromString,
+                _registered_method=True)
+        self.ListSamples = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/ListSamples',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesResponse.FromString,
+                _registered_method=True)
+        self.ListLabels = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/ListLabels',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsResponse.FromString,
                 _registered_method=True)
         self.Propagate = channel.unary_unary(
                 '/vicinal.graph.v1.GraphService/Propagate',
@@ -207,6 +232,36 @@ class GraphServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StageVectors(self, request, context):
+        """Takes vectors of another encoder for samples that exist. They wait, read by
+        nobody, until ChangeEncoder puts them in the place of the dataset's own; a
+        sample's later vectors replace its earlier ones. Vectors of one encoder wait
+        at a time. AddSamples with another image for a sample, and RemoveSamples,
+        forget its staged vector. All of the request or nothing. Errors:
+        UNKNOWN_SAMPLE, BAD_TENSOR, BAD_VECTOR, DUPLICATE_ID, TOO_MANY_ITEMS,
+        ENCODER_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeEncoder(self, request, context):
+        """Makes the staged vectors the dataset's own, those of its former encoder
+        leave. It is one write: no read sees a mixture, and samples, labels,
+        revisions and request ids go on as they are. Every sample must have a staged
+        vector. Errors: ENCODER_MISMATCH, VECTORS_MISSING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardStagedVectors(self, request, context):
+        """Forgets the staged vectors. Errors: ENCODER_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AddLabels(self, request, context):
         """States labels. A later label of the same annotator on the same sample
         replaces the earlier one. All of the request or nothing. Errors:
@@ -219,6 +274,22 @@ class GraphServiceServicer(object):
     def RemoveLabels(self, request, context):
         """Takes labels back. All of the request or nothing. Errors: UNKNOWN_SAMPLE,
         UNKNOWN_LABEL, DUPLICATE_ID, TOO_MANY_ITEMS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSamples(self, request, context):
+        """Reads the samples, page by page, all pages from one revision. Errors:
+        REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLabels(self, request, context):
+        """Reads every label of every annotator, page by page, all pages from one
+        revision. Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -322,6 +393,21 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveSamplesRequest.FromString,
                     response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveSamplesResponse.SerializeToString,
             ),
+            'StageVectors': grpc.unary_unary_rpc_method_handler(
+                    servicer.StageVectors,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsResponse.SerializeToString,
+            ),
+            'ChangeEncoder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeEncoder,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderResponse.SerializeToString,
+            ),
+            'DiscardStagedVectors': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardStagedVectors,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsResponse.SerializeToString,
+            ),
             'AddLabels': grpc.unary_unary_rpc_method_handler(
                     servicer.AddLabels,
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.AddLabelsRequest.FromString,
@@ -331,6 +417,16 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     servicer.RemoveLabels,
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsRequest.FromString,
                     response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsResponse.SerializeToString,
+            ),
+            'ListSamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSamples,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesResponse.SerializeToString,
+            ),
+            'ListLabels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLabels,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsResponse.SerializeToString,
             ),
             'Propagate': grpc.unary_unary_rpc_method_handler(
                     servicer.Propagate,
@@ -586,6 +682,87 @@ class GraphService(object):
             _registered_method=True)
 
     @staticmethod
+    def StageVectors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/StageVectors',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.StageVectorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeEncoder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/ChangeEncoder',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ChangeEncoderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardStagedVectors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/DiscardStagedVectors',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.DiscardStagedVectorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def AddLabels(request,
             target,
             options=(),
@@ -629,6 +806,60 @@ class GraphService(object):
             '/vicinal.graph.v1.GraphService/RemoveLabels',
             vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsRequest.SerializeToString,
             vicinal_dot_graph_dot_v1_dot_graph__pb2.RemoveLabelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/ListSamples',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLabels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/ListLabels',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLabelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,23 @@ class GraphServiceStub:
     """Removes samples with their labels. All of the request or nothing. Errors:
     UNKNOWN_SAMPLE, DUPLICATE_ID, TOO_MANY_ITEMS.
     """
+    StageVectors: _grpc.UnaryUnaryMultiCallable[_graph_pb2.StageVectorsRequest, _graph_pb2.StageVectorsResponse]
+    """Takes vectors of another encoder for samples that exist. They wait, read by
+    nobody, until ChangeEncoder puts them in the place of the dataset's own; a
+    sample's later vectors replace its earlier ones. Vectors of one encoder wait
+    at a time. AddSamples with another image for a sample, and RemoveSamples,
+    forget its staged vector. All of the request or nothing. Errors:
+    UNKNOWN_SAMPLE, BAD_TENSOR, BAD_VECTOR, DUPLICATE_ID, TOO_MANY_ITEMS,
+    ENCODER_MISMATCH.
+    """
+    ChangeEncoder: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ChangeEncoderRequest, _graph_pb2.ChangeEncoderResponse]
+    """Makes the staged vectors the dataset's own, those of its former encoder
+    leave. It is one write: no read sees a mixture, and samples, labels,
+    revisions and request ids go on as they are. Every sample must have a staged
+    vector. Errors: ENCODER_MISMATCH, VECTORS_MISSING.
+    """
+    DiscardStagedVectors: _grpc.UnaryUnaryMultiCallable[_graph_pb2.DiscardStagedVectorsRequest, _graph_pb2.DiscardStagedVectorsResponse]
+    """Forgets the staged vectors. Errors: ENCODER_MISMATCH."""
     AddLabels: _grpc.UnaryUnaryMultiCallable[_graph_pb2.AddLabelsRequest, _graph_pb2.AddLabelsResponse]
     """States labels. A later label of the same annotator on the same sample
     replaces the earlier one. All of the request or nothing. Errors:
@@ -78,6 +95,14 @@ class GraphServiceStub:
     RemoveLabels: _grpc.UnaryUnaryMultiCallable[_graph_pb2.RemoveLabelsRequest, _graph_pb2.RemoveLabelsResponse]
     """Takes labels back. All of the request or nothing. Errors: UNKNOWN_SAMPLE,
     UNKNOWN_LABEL, DUPLICATE_ID, TOO_MANY_ITEMS.
+    """
+    ListSamples: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListSamplesRequest, _graph_pb2.ListSamplesResponse]
+    """Reads the samples, page by page, all pages from one revision. Errors:
+    REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """
+    ListLabels: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListLabelsRequest, _graph_pb2.ListLabelsResponse]
+    """Reads every label of every annotator, page by page, all pages from one
+    revision. Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
     """
     Propagate: _grpc.UnaryUnaryMultiCallable[_graph_pb2.PropagateRequest, _graph_pb2.PropagateResponse]
     """Spreads the labels over the neighbour graph and summarises the beliefs.
@@ -154,6 +179,23 @@ class GraphServiceAsyncStub(GraphServiceStub):
     """Removes samples with their labels. All of the request or nothing. Errors:
     UNKNOWN_SAMPLE, DUPLICATE_ID, TOO_MANY_ITEMS.
     """
+    StageVectors: _aio.UnaryUnaryMultiCallable[_graph_pb2.StageVectorsRequest, _graph_pb2.StageVectorsResponse]  # type: ignore[assignment]
+    """Takes vectors of another encoder for samples that exist. They wait, read by
+    nobody, until ChangeEncoder puts them in the place of the dataset's own; a
+    sample's later vectors replace its earlier ones. Vectors of one encoder wait
+    at a time. AddSamples with another image for a sample, and RemoveSamples,
+    forget its staged vector. All of the request or nothing. Errors:
+    UNKNOWN_SAMPLE, BAD_TENSOR, BAD_VECTOR, DUPLICATE_ID, TOO_MANY_ITEMS,
+    ENCODER_MISMATCH.
+    """
+    ChangeEncoder: _aio.UnaryUnaryMultiCallable[_graph_pb2.ChangeEncoderRequest, _graph_pb2.ChangeEncoderResponse]  # type: ignore[assignment]
+    """Makes the staged vectors the dataset's own, those of its former encoder
+    leave. It is one write: no read sees a mixture, and samples, labels,
+    revisions and request ids go on as they are. Every sample must have a staged
+    vector. Errors: ENCODER_MISMATCH, VECTORS_MISSING.
+    """
+    DiscardStagedVectors: _aio.UnaryUnaryMultiCallable[_graph_pb2.DiscardStagedVectorsRequest, _graph_pb2.DiscardStagedVectorsResponse]  # type: ignore[assignment]
+    """Forgets the staged vectors. Errors: ENCODER_MISMATCH."""
     AddLabels: _aio.UnaryUnaryMultiCallable[_graph_pb2.AddLabelsRequest, _graph_pb2.AddLabelsResponse]  # type: ignore[assignment]
     """States labels. A later label of the same annotator on the same sample
     replaces the earlier one. All of the request or nothing. Errors:
@@ -162,6 +204,14 @@ class GraphServiceAsyncStub(GraphServiceStub):
     RemoveLabels: _aio.UnaryUnaryMultiCallable[_graph_pb2.RemoveLabelsRequest, _graph_pb2.RemoveLabelsResponse]  # type: ignore[assignment]
     """Takes labels back. All of the request or nothing. Errors: UNKNOWN_SAMPLE,
     UNKNOWN_LABEL, DUPLICATE_ID, TOO_MANY_ITEMS.
+    """
+    ListSamples: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListSamplesRequest, _graph_pb2.ListSamplesResponse]  # type: ignore[assignment]
+    """Reads the samples, page by page, all pages from one revision. Errors:
+    REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+    """
+    ListLabels: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListLabelsRequest, _graph_pb2.ListLabelsResponse]  # type: ignore[assignment]
+    """Reads every label of every annotator, page by page, all pages from one
+    revision. Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
     """
     Propagate: _aio.UnaryUnaryMultiCallable[_graph_pb2.PropagateRequest, _graph_pb2.PropagateResponse]  # type: ignore[assignment]
     """Spreads the labels over the neighbour graph and summarises the beliefs.
@@ -279,6 +329,41 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def StageVectors(
+        self,
+        request: _graph_pb2.StageVectorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.StageVectorsResponse, _abc.Awaitable[_graph_pb2.StageVectorsResponse]]:
+        """Takes vectors of another encoder for samples that exist. They wait, read by
+        nobody, until ChangeEncoder puts them in the place of the dataset's own; a
+        sample's later vectors replace its earlier ones. Vectors of one encoder wait
+        at a time. AddSamples with another image for a sample, and RemoveSamples,
+        forget its staged vector. All of the request or nothing. Errors:
+        UNKNOWN_SAMPLE, BAD_TENSOR, BAD_VECTOR, DUPLICATE_ID, TOO_MANY_ITEMS,
+        ENCODER_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangeEncoder(
+        self,
+        request: _graph_pb2.ChangeEncoderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ChangeEncoderResponse, _abc.Awaitable[_graph_pb2.ChangeEncoderResponse]]:
+        """Makes the staged vectors the dataset's own, those of its former encoder
+        leave. It is one write: no read sees a mixture, and samples, labels,
+        revisions and request ids go on as they are. Every sample must have a staged
+        vector. Errors: ENCODER_MISMATCH, VECTORS_MISSING.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardStagedVectors(
+        self,
+        request: _graph_pb2.DiscardStagedVectorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.DiscardStagedVectorsResponse, _abc.Awaitable[_graph_pb2.DiscardStagedVectorsResponse]]:
+        """Forgets the staged vectors. Errors: ENCODER_MISMATCH."""
+
+    @_abc_1.abstractmethod
     def AddLabels(
         self,
         request: _graph_pb2.AddLabelsRequest,
@@ -297,6 +382,26 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_graph_pb2.RemoveLabelsResponse, _abc.Awaitable[_graph_pb2.RemoveLabelsResponse]]:
         """Takes labels back. All of the request or nothing. Errors: UNKNOWN_SAMPLE,
         UNKNOWN_LABEL, DUPLICATE_ID, TOO_MANY_ITEMS.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSamples(
+        self,
+        request: _graph_pb2.ListSamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ListSamplesResponse, _abc.Awaitable[_graph_pb2.ListSamplesResponse]]:
+        """Reads the samples, page by page, all pages from one revision. Errors:
+        REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLabels(
+        self,
+        request: _graph_pb2.ListLabelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ListLabelsResponse, _abc.Awaitable[_graph_pb2.ListLabelsResponse]]:
+        """Reads every label of every annotator, page by page, all pages from one
+        revision. Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
         """
 
     @_abc_1.abstractmethod

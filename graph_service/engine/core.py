@@ -1,0 +1,68 @@
+"""What every use case stands on: the datasets, the limits, one way to write, and pages."""
+
+from __future__ import annotations
+
+from graph_service.engine import checks
+from graph_service.engine.catalogue import Catalogue
+from graph_service.engine.dataset import Dataset
+from graph_service.engine.limits import Limits
+from graph_service.engine.pages import Page
+from graph_service.engine.rules import Rules
+from graph_service.engine.snapshot import Snapshot
+from graph_service.events import Event
+from graph_service.log.base import Store, Write
+
+__all__ = ["Core"]
+
+
+class Core:
+    """Every dataset of one store, without the use cases.
+
+    Args:
+        store: where the logs are.
+        limits: limits in force.
+    """
+
+    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._rules = Rules(self.limits)
+        self._datasets = Catalogue(store, self.limits)
+
+    def open(self) -> None:
+        """Rebuild every dataset from its log; everything else is refused until then."""
+        self._datasets.open()
+
+    def close(self) -> None:
+        """Refuse what comes from now on."""
+        self._datasets.close()
+
+    def trouble(self) -> str | None:
+        """Say why writes cannot be acknowledged, or return None."""
+        return self._datasets.trouble()
+
+    def _write(self, dataset: Dataset, request_id: str, event: Event) -> int:
+        checks.request_id(request_id)
+        return dataset.write(Write(request_id, event))
+
+    @property
+    def _entry_bytes(self) -> int:
+        """The most bytes that an entry of an answer takes besides scores: two names and some numbers."""
+        return 2 * self.limits.max_id_bytes + 64
+
+    def _fitting(self, count: int, item_bytes: int) -> int:
+        """Return `count`, or how many items of this size surely fit one message (at least 1)."""
+        return max(1, min(count, self.limits.max_message_bytes * 3 // 4 // item_bytes))
+
+    def _page(self, dataset: Dataset, min_revision: int, token: str, query: str) -> tuple[Snapshot, Page]:
+        if not token:
+            snapshot = dataset.snapshot(min_revision)
+            return snapshot, Page(query, snapshot.revision, 0)
+        page = Page.parse(token, query)
+        return dataset.pinned(page.revision), page
+
+    def _next(self, dataset: Dataset, snapshot: Snapshot, page: Page, size: int, total: int) -> str:
+        following = Page(page.query, page.revision, page.start + size)
+        if following.start >= total:
+            return ""
+        dataset.pin(snapshot)
+        return following.token()
