@@ -123,9 +123,9 @@ def _missing(error: ImportError) -> ConversionError:
 
 
 def _pictures(count: int, seed: int) -> npt.NDArray[np.uint8]:
-    from embed_service.starter import calibration
+    from embed_service.training.export.pictures import pictures
 
-    return np.stack(list(calibration.pictures(count, _PREPROCESSING.size, seed)))
+    return np.stack(list(pictures(count, _PREPROCESSING.size, seed)))
 
 
 def _batches(count: int, seed: int) -> list[npt.NDArray[np.float32]]:

@@ -1,11 +1,6 @@
 """float32 → int8 that gives the same vectors on every CPU.
 
-An x86 CPU without VNNI multiplies 8-bit numbers with VPMADDUBSW, which adds two neighbouring products in 16
-bits and saturates: an unsigned activation (≤ 255) times a signed weight, twice, fits only while the two
-weights add up to 128 at most. Full-range weights exceed that, and the same file then gives other vectors
-(measured: mean cosine 0.85 between CPUs). The usual cure, 7-bit weights, costs accuracy in every channel.
-Here each output channel gets the finest scale at which no neighbouring pair can saturate: most keep nearly
-8 bits.
+Weights get the scales of `channel_scales`, with which no CPU saturates.
 
 Rounding the weights shifts the mean of what a convolution gives; its bias takes the shift back (Nagel et al.,
 "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, section 4.2).
@@ -22,13 +17,9 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-Batch = npt.NDArray[np.float32]
+from embed_service.training.export.scales import channel_scales
 
-_LARGEST = 127
-# Two roundings may add one: 127 + 1 = 128 still fits.
-_LARGEST_PAIR = 127
-# A dead channel has no weights; any positive scale serves.
-_SMALLEST_SCALE = 1e-8
+Batch = npt.NDArray[np.float32]
 
 
 def quantise(model: onnx.ModelProto, batches: Sequence[Batch], path: Path) -> None:
@@ -54,35 +45,6 @@ def quantise(model: onnx.ModelProto, batches: Sequence[Batch], path: Path) -> No
         weight_type=QuantType.QInt8,
         extra_options={"TensorQuantOverrides": _overrides(weights)},
     )
-
-
-def channel_scales(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The finest scale of each output channel at which its int8 weights cannot saturate 16-bit sums.
-
-    Args:
-        weight: A convolution's weights (out, in / groups, height, width).
-
-    Returns:
-        float32 (out,), positive. With q = round(weight / scale): |q| ≤ 127 and, except in depthwise
-        convolutions (whose kernels add up in 32 bits), neighbours along the flattened inputs add up to
-        −128 … 128.
-    """
-    rows = np.abs(weight.reshape(len(weight), -1))
-    scale = np.maximum(rows.max(axis=1) / _LARGEST, _SMALLEST_SCALE)
-    if weight.shape[1] > 1:
-        scale = np.maximum(scale, _largest_pair(weight) / _LARGEST_PAIR)
-    return np.asarray(scale, dtype=np.float32)
-
-
-def _largest_pair(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Largest magnitude (out,) of a sum of two weights of one sign that one instruction may add."""
-    rows = weight.reshape(len(weight), -1)
-    if weight.shape[2:] != (1, 1):
-        # The order in which a k × k kernel is flattened is the runtime's affair: any two may meet.
-        return np.asarray(2 * np.abs(rows).max(axis=1))
-    pairs = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
-    positive, negative = (np.maximum(sign * pairs, 0).sum(axis=2).max(axis=1) for sign in (1, -1))
-    return np.asarray(np.maximum(positive, negative))
 
 
 def _convolution_weights(model: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:

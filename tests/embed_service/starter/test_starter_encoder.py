@@ -13,7 +13,7 @@ from PIL import Image
 
 from embed_service.encoder.model import Encoder
 from embed_service.starter import STARTER_ENCODER
-from embed_service.starter.calibration import pictures
+from embed_service.training.export.pictures import pictures
 from vicinal_cli.demo import sample
 
 
