@@ -57,10 +57,9 @@ class DiskCache:
         self._reading = threading.Lock()
         try:
             self._file = self._opened()
-            newest = 0 if self._file is None else self._file.newest()
         except (DamagedFileError, sqlite3.Error) as error:
             raise OSError(f"the cache in {folder} cannot be used: {error}") from error
-        self._pending = Pending(_PENDING_BYTES, clock=newest)
+        self._pending = Pending(_PENDING_BYTES, clock=0 if self._file is None else self._file.newest)
         self._pending.wake()  # a bound smaller than last time is kept from the start
         self._thread = threading.Thread(target=self._work, name="cache", daemon=True)
         self._thread.start()

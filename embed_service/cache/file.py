@@ -37,7 +37,14 @@ _PATIENCE = 10.0
 """Seconds that a write waits for another process's."""
 _LOG_BYTES = 4 * 1024 * 1024
 """What the write-ahead log is cut back to."""
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGED = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    # All statements are right for the tables as we made them: these say that the tables are others.
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+)
 
 
 class DamagedFileError(Exception):
@@ -49,6 +56,9 @@ class VectorFile:
 
     Other processes may have the same file open. Every method raises `DamagedFileError` where SQLite finds the
     file damaged, and `sqlite3.Error` where it could not do the work now (disk full, locked too long).
+
+    Attributes:
+        newest: the latest time of use in the file when it was opened, or 0.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -69,12 +79,10 @@ class VectorFile:
             found = [_pragma(connection, name) for name in ("application_id", "user_version")]
             if found != [_APPLICATION, _VERSION]:
                 raise DamagedFileError(f"{path} is not a file of this version of vicinal")
+            self.newest: int = connection.execute("SELECT ifnull(max(used), 0) FROM entries").fetchone()[0]
+            if not isinstance(self.newest, int):
+                raise DamagedFileError(f"{path} holds no times of use")
             self._reader, self._writer = _connect(path, 0), _connect(path, _PATIENCE)
-
-    def newest(self) -> int:
-        """Return the latest `used` in the file, or 0."""
-        with _damage_told():
-            return int(self._writer.execute("SELECT ifnull(max(used), 0) FROM entries").fetchone()[0])
 
     def read(self, key: bytes) -> bytes | None:
         """Return what was written under `key` (at most 64 bytes), or None. O(log n).
@@ -176,6 +184,8 @@ def _checksum(key: bytes, data: bytes) -> bytes:
 def _damage_told() -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:  # the names in the file are so damaged that Python cannot quote them
+        raise DamagedFileError(str(error)) from error
     except sqlite3.Error as error:
         # The low byte is the kind of error, the rest says more about it.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
