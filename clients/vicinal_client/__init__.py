@@ -40,6 +40,7 @@ from vicinal_client._graph_types import (
     Suggestions,
     Trust,
 )
+from vicinal_client._list_types import Labels, Samples
 from vicinal_client._progress import Progress
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._sync._embed import EmbedClient
@@ -75,6 +76,7 @@ __all__ = [
     "InvalidArgument",
     "Label",
     "LabelKey",
+    "Labels",
     "Method",
     "Model",
     "Noise",
@@ -84,6 +86,7 @@ __all__ = [
     "Reason",
     "ResourceExhausted",
     "RetryPolicy",
+    "Samples",
     "ServiceError",
     "Strategy",
     "Suggestion",

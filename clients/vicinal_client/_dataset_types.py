@@ -15,7 +15,7 @@ class Dataset:
 
     Attributes:
         name: its unique name.
-        dimension: length of every vector.
+        dimension: length of every vector; `change_encoder` may change it.
         encoder_digest: the encoder whose vectors it holds; empty when none was bound.
         classes: class names; their order is the class index everywhere. Empty in a list of datasets.
         neighbours: neighbours a sample in the graph (k of the paper's eq. 2).
@@ -28,6 +28,8 @@ class Dataset:
         verified_label_count: labels with `Trust.VERIFIED`.
         given_label_count: labels with `Trust.GIVEN`.
         index: which index finds neighbours now, "exact" or "hnsw".
+        staged_encoder_digest: the encoder whose staged vectors wait for `change_encoder`; empty when none do.
+        staged_count: samples that have a staged vector.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Dataset:
     verified_label_count: int
     given_label_count: int
     index: str
+    staged_encoder_digest: str
+    staged_count: int
 
 
 @dataclass(frozen=True)

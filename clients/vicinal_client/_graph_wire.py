@@ -38,6 +38,7 @@ __all__ = [
     "flag_kind_value",
     "join_beliefs",
     "join_classifications",
+    "label",
     "label_keys",
     "label_message",
     "limits",
@@ -83,6 +84,12 @@ def label_message(label: Label) -> graph_pb2.Label:
     )
 
 
+def label(message: graph_pb2.Label) -> Label:
+    """Return the label in `message`; one without a trust stands in a flag that concerns no label."""
+    trust = graph_pb2.Trust.Name(message.trust or graph_pb2.TRUST_GIVEN).removeprefix("TRUST_")
+    return Label(message.sample_id, message.class_name, message.annotator, Trust[trust])
+
+
 def label_keys(labels: Iterable[Label | LabelKey | str], annotator: str) -> list[LabelKey]:
     """Return the keys that `labels` name; a bare sample id names that of `annotator`."""
     return [
@@ -108,6 +115,8 @@ def dataset(message: graph_pb2.Dataset) -> Dataset:
         verified_label_count=message.verified_label_count,
         given_label_count=message.given_label_count,
         index=message.index,
+        staged_encoder_digest=message.staged_encoder_digest,
+        staged_count=message.staged_count,
     )
 
 
@@ -161,14 +170,11 @@ def accuracy(message: graph_pb2.EstimateAccuracyResponse) -> Accuracy:
 
 def flag(message: graph_pb2.Flag) -> Flag:
     """Return the flag in `message`."""
-    label = message.label
-    stated = label.trust or graph_pb2.TRUST_GIVEN  # unset where the flag concerns no label
-    trust = Trust[graph_pb2.Trust.Name(stated).removeprefix("TRUST_")]
     evidence = (
         Evidence(one.sample_id, one.weight, one.class_name, one.similarity) for one in message.evidence
     )
     return Flag(
-        label=Label(label.sample_id, label.class_name, label.annotator, trust),
+        label=label(message.label),
         suspicion=message.suspicion,
         suggested_class=message.suggested_class,
         evidence=tuple(evidence),

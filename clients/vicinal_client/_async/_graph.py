@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vicinal_client._async._encoders import AsyncEncoderCalls
+from vicinal_client._async._lists import AsyncListCalls
 from vicinal_client._async._reads import AsyncReadCalls
-from vicinal_client._async._writes import AsyncWriteCalls
 
 __all__ = ["AsyncGraphClient"]
 
 
-class AsyncGraphClient(AsyncWriteCalls, AsyncReadCalls):
+class AsyncGraphClient(AsyncEncoderCalls, AsyncListCalls, AsyncReadCalls):
     """Vectors and labels in; beliefs, suggestions and flags out.
 
     A context manager; make it inside the event loop that uses it if it is the asynchronous one. The

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import numpy.typing as npt
@@ -82,25 +82,9 @@ class AsyncWriteCalls(AsyncDatasetCalls):
             FailedPrecondition: ENCODER_MISMATCH, DATASET_FULL.
             NotFound: UNKNOWN_DATASET.
         """
-        rows = matrix(vectors)
-        check_samples(ids, rows, content_sha256)
-        limits = await self.limits(dataset, timeout=timeout)
-        request_id = new_request_id(request_id)
-
-        def request(part: slice) -> graph_pb2.AddSamplesRequest:
-            return graph_pb2.AddSamplesRequest(
-                dataset=dataset,
-                request_id=part_id(request_id, part.start),
-                sample_ids=ids[part],
-                vectors=pack(rows[part]),
-                encoder_digest=encoder_digest,
-                content_sha256=content_sha256[part] if content_sha256 is not None else (),
-            )
-
-        sizes = text_sizes(ids, "sample_ids") + (rows.itemsize * rows.shape[1] + 40)
-        parts = split(sizes, limits.max_samples_per_request, message_budget(limits.max_message_bytes))
-        requests = ((part, request(part)) for part in parts)
-        return await self._write(dataset, self._stub.AddSamples, requests, len(ids), progress, timeout)
+        method, message = self._stub.AddSamples, graph_pb2.AddSamplesRequest
+        samples = (ids, vectors, content_sha256, encoder_digest)
+        return await self._write_vectors(dataset, method, message, samples, progress, request_id, timeout)
 
     async def remove_samples(
         self,
@@ -237,6 +221,38 @@ class AsyncWriteCalls(AsyncDatasetCalls):
         parts = split(sizes, limits.max_labels_per_request, message_budget(limits.max_message_bytes))
         requests = ((part, request(part)) for part in parts)
         return await self._write(dataset, self._stub.RemoveLabels, requests, len(keys), progress, timeout)
+
+    async def _write_vectors(
+        self,
+        dataset: str,
+        method: UnaryCall[Request, Revised],
+        message: Callable[..., Request],
+        samples: tuple[Sequence[str], npt.ArrayLike, Sequence[bytes] | None, str],
+        progress: Progress | None,
+        request_id: str,
+        timeout: float | None,
+    ) -> int:
+        """Send samples (ids, vectors, content hashes, encoder) in requests made by `message`."""
+        ids, vectors, content_sha256, encoder_digest = samples
+        rows = matrix(vectors)
+        check_samples(ids, rows, content_sha256)
+        limits = await self.limits(dataset, timeout=timeout)
+        request_id = new_request_id(request_id)
+
+        def request(part: slice) -> Request:
+            return message(
+                dataset=dataset,
+                request_id=part_id(request_id, part.start),
+                sample_ids=ids[part],
+                vectors=pack(rows[part]),
+                encoder_digest=encoder_digest,
+                content_sha256=content_sha256[part] if content_sha256 is not None else (),
+            )
+
+        sizes = text_sizes(ids, "sample_ids") + (rows.itemsize * rows.shape[1] + 40)
+        parts = split(sizes, limits.max_samples_per_request, message_budget(limits.max_message_bytes))
+        requests = ((part, request(part)) for part in parts)
+        return await self._write(dataset, method, requests, len(ids), progress, timeout)
 
     async def _write(
         self,

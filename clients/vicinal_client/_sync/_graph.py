@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from vicinal_client._sync._encoders import EncoderCalls
+from vicinal_client._sync._lists import ListCalls
 from vicinal_client._sync._reads import ReadCalls
-from vicinal_client._sync._writes import WriteCalls
 
 __all__ = ["GraphClient"]
 
 
-class GraphClient(WriteCalls, ReadCalls):
+class GraphClient(EncoderCalls, ListCalls, ReadCalls):
     """Vectors and labels in; beliefs, suggestions and flags out.
 
     A context manager; make it inside the event loop that uses it if it is the asynchronous one. The
