@@ -11,7 +11,8 @@ _HINTS = {
     "UNKNOWN_SAMPLE": "ids are paths below the folder that was added; `vicinal export -` lists them.",
     "UNKNOWN_CLASS": "`vicinal status` shows the classes; `vicinal add … --classes` appends new ones.",
     "NOTHING_TO_PROPAGATE": "label some samples first: `vicinal suggest` says which.",
-    "ENCODER_MISMATCH": "start the embed service with the dataset's encoder, or choose another --dataset.",
+    "ENCODER_MISMATCH": "start the embed service with the dataset's encoder, move the dataset over with "
+    "`vicinal re-embed`, or choose another --dataset.",
     "QUEUE_FULL": "the service has too much to do; try again in a moment.",
     "REVISION_AHEAD": "the dataset was replaced meanwhile; run the command again.",
     "PAGE_EXPIRED": "others write to the dataset; run the command again.",

@@ -16,6 +16,7 @@ from vicinal_cli.commands.embed import embed
 from vicinal_cli.commands.experiment.commands import app as experiment
 from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
+from vicinal_cli.commands.re_embed import re_embed
 from vicinal_cli.commands.reading import propagate
 from vicinal_cli.commands.status import status
 from vicinal_cli.commands.suggesting import accuracy, suggest
@@ -35,7 +36,7 @@ app = typer.Typer(
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Services": (up, status, demo),
-    "Images and labels in": (add, label, embed),
+    "Images and labels in": (add, label, embed, re_embed),
     "Answers out": (suggest, accuracy, flag, noise, propagate, classify, export),
 }
 for _panel, _commands in _PANELS.items():

@@ -1,0 +1,1 @@
+"""A dataset moves to another encoder: new vectors for all of its samples, then one change."""
