@@ -40,10 +40,11 @@ def traced(model: nn.Module, size: int) -> onnx.ModelProto:
     Raises:
         TrainingError: it cannot be exported, or is too large for one file (2 GiB).
     """
-    graph = _exported(_unfused(model), size)
+    plain = _unfused(model)
+    graph = _exported(plain, size)
     _inline_identities(graph.graph)
     with torch.inference_mode():
-        dimension = int(_unfused(model)(torch.zeros(1, 3, size, size)).shape[1])
+        dimension = int(plain(torch.zeros(1, 3, size, size)).shape[1])
     _declare(graph.graph.input, IMAGE, [_BATCH, 3, size, size])
     _declare(graph.graph.output, FEATURES, [_BATCH, dimension])
     graph.producer_name, graph.producer_version = "vicinal", ""

@@ -1,0 +1,184 @@
+"""`vicinal export-encoder`: its options, and what it prints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from embed_service.training import backbones
+from embed_service.training.data.source import find
+from embed_service.training.errors import TrainingError
+from embed_service.training.export import images
+from embed_service.training.export.images import Examples
+from embed_service.training.export.metadata import sha256
+from embed_service.training.export.pipeline import Exported, export
+from embed_service.training.export.verdict import Precision
+from vicinal.imaging.preprocessing import FITS, Preprocessing
+
+__all__ = ["export_encoder"]
+
+_SAID = Console(stderr=True, highlight=False)
+_RESULT = Console(highlight=False)
+
+
+def export_encoder(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CHECKPOINT]", help="What `vicinal train` wrote (encoder.pt)."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write the encoder.")
+    ] = Path("encoder.onnx"),
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Instead of a checkpoint: a vision transformer of timm's with timm's pretrained weights "
+            "(downloaded on first use) and timm's own preprocessing, e.g. vit_base_patch16_224.augreg_in21k, "
+            "vit_small_patch14_dinov2, beitv2_base_patch16_224.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --model: a checkpoint of that model on disk, not timm's."),
+    ] = None,
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="float32 serves anywhere. float16 is half the size, for GPUs. int8 is a quarter of the size and "
+            "twice as fast on CPUs; it is calibrated on --images."
+        ),
+    ] = Precision.FLOAT32,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Your images, to calibrate on and to judge by; sub-folders are classes. Default: drawn "
+            "pictures, which say nothing of accuracy.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Classes of --images in order: .npz with `label` or .json with `labels`."
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", min=1, help="--images holds sheets of square tiles of this side."),
+    ] = None,
+    calibrate: Annotated[
+        int, typer.Option(metavar="N", min=images.LEAST, help="Calibrate on so many images.")
+    ] = images.CALIBRATED,
+    judge: Annotated[
+        int, typer.Option(metavar="N", min=images.LEAST, help="Judge by so many others.")
+    ] = images.JUDGED,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS", min=1, help="With --model: side of the input, a multiple of the patch's."
+        ),
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(FITS),
+            help="With --model: crop the largest square from a picture's middle, or stretch the whole of it.",
+        ),
+    ] = "crop",
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The encoder's name, for people.")] = None,
+) -> None:
+    """Write an encoder as one ONNX file that the embedding service serves.
+
+    The file holds the weights, the preprocessing and where they came from; it takes any number of images at a time.
+    It is compared with torch before it is kept: float32 must agree to 1e-4, float16 to a cosine of 0.999; of int8
+    the k-NN accuracy that is kept is printed, so give it labelled --images.
+
+    \b
+    vicinal export-encoder run/encoder.pt --out mine.onnx
+    vicinal export-encoder run/encoder.pt --out mine-int8.onnx --precision int8 --images photos
+    vicinal export-encoder --model vit_small_patch14_dinov2 --size 224 --out dinov2.onnx
+    vicinal up --encoder mine.onnx
+    """
+    encoder, origin = _encoder(checkpoint, model, weights, size, fit)
+    encoder = encoder._replace(preprocessing=_named(encoder.preprocessing, name, precision))
+    examples = _examples(encoder.preprocessing, folder, labels, tile, calibrate, judge)
+    _show(export(encoder, out, precision, examples, origin, _tell), examples)
+
+
+def _encoder(
+    checkpoint: Path | None, model: str | None, weights: Path | None, size: int | None, fit: str
+) -> tuple[backbones.Encoder, dict[str, Any]]:
+    """The encoder, and where its weights came from."""
+    if (checkpoint is None) == (model is None):
+        raise TrainingError("give either a checkpoint (encoder.pt) or --model NAME")
+    if checkpoint is not None:
+        if weights is not None or size is not None:
+            raise TrainingError("--weights and --size go with --model: a checkpoint says both itself")
+        return backbones.load_encoder(checkpoint), {"checkpoint_sha256": sha256(checkpoint)}
+    if fit not in FITS:
+        raise TrainingError(f"--fit is {fit}, expected one of {', '.join(FITS)}")
+    spec = backbones.BackboneSpec(str(model), image_size=size)
+    if weights is not None:
+        return backbones.build(spec, str(weights), fit), {"checkpoint_sha256": sha256(weights)}
+    encoder = backbones.build(spec, backbones.PRETRAINED, fit)
+    return encoder, {"weights": "timm, pretrained", **_published(encoder)}
+
+
+def _published(encoder: backbones.Encoder) -> dict[str, str]:
+    """What timm says of the pretrained weights."""
+    config: dict[str, Any] = getattr(encoder.model, "pretrained_cfg", None) or {}
+    keys = ("architecture", "tag", "hf_hub_id", "url", "license", "origin_url")
+    return {f"timm_{key}": str(config[key]) for key in keys if config.get(key)}
+
+
+def _named(form: Preprocessing, name: str | None, precision: Precision) -> Preprocessing:
+    suffix = "" if precision is Precision.FLOAT32 else f"-{precision}"
+    return replace(form, name=name or f"{form.name or 'encoder'}{suffix}")
+
+
+def _examples(
+    form: Preprocessing,
+    folder: Path | None,
+    labels: Path | None,
+    tile: int | None,
+    calibrate: int,
+    judge: int,
+) -> Examples:
+    if folder is None:
+        if labels is not None or tile is not None:
+            raise TrainingError("--labels and --tile go with --images")
+        return images.drawn(form, calibrate)
+    return images.of_source(find(folder, tile, labels), form, _tell, calibrate, judge)
+
+
+def _tell(sentence: str) -> None:
+    _SAID.print(f"[dim]{sentence}[/dim]")
+
+
+def _show(exported: Exported, examples: Examples) -> None:
+    verdict = exported.verdict
+    table = Table(show_header=False, box=None)
+    table.add_row("file", f"{exported.path} ({exported.size / 1e6:.1f} MB)")
+    table.add_row("name", exported.name)
+    table.add_row("digest", exported.digest)
+    table.add_row("vectors", f"{exported.dimension} numbers")
+    table.add_row("largest difference from torch", f"{verdict.difference:.1e} (batches of 1, 3 and 8)")
+    least, mean = verdict.cosine
+    table.add_row("cosine with torch", f"least {least:.5f}, mean {mean:.5f}")
+    table.add_row("nearest 10 that are the same", f"{verdict.agreement:.1%}")
+    if verdict.accuracy is not None:
+        kept = verdict.accuracy
+        table.add_row("k-NN accuracy", f"torch {kept.torch:.2%}, this file {kept.onnx:.2%}")
+    table.add_row("judged by", f"{len(examples.judged)} {examples.what}")
+    table.add_row("one image alone, on this CPU", f"{verdict.milliseconds:.1f} ms")
+    _RESULT.print(table)
+    for note in exported.notes:
+        _SAID.print(f"[yellow]note:[/yellow] {note}")
+    _RESULT.print(f"serve it: vicinal up --encoder {exported.path}")
