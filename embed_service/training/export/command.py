@@ -50,8 +50,8 @@ def export_encoder(
     precision: Annotated[
         Precision,
         typer.Option(
-            help="float32 serves anywhere. float16 is half the size, for GPUs. int8 is a quarter of the size and "
-            "twice as fast on CPUs; it is calibrated on --images."
+            help="float32 serves anywhere. float16 is half the size, for GPUs. int8 is a quarter of the "
+            "size and twice as fast on CPUs; it is calibrated on --images."
         ),
     ] = Precision.FLOAT32,
     folder: Annotated[
@@ -96,15 +96,17 @@ def export_encoder(
 ) -> None:
     """Write an encoder as one ONNX file that the embedding service serves.
 
-    The file holds the weights, the preprocessing and where they came from; it takes any number of images at a time.
-    It is compared with torch before it is kept: float32 must agree to 1e-4, float16 to a cosine of 0.999; of int8
-    the k-NN accuracy that is kept is printed, so give it labelled --images.
+    The file holds the weights, the preprocessing and where they came from, and
+    takes any number of images at a time. It is compared with torch before it is
+    kept: float32 must agree to 1e-4, float16 to a cosine of 0.999. Given
+    labelled --images, the k-NN accuracy of both is printed; for int8, see that
+    it is kept.
 
-    \b
-    vicinal export-encoder run/encoder.pt --out mine.onnx
-    vicinal export-encoder run/encoder.pt --out mine-int8.onnx --precision int8 --images photos
-    vicinal export-encoder --model vit_small_patch14_dinov2 --size 224 --out dinov2.onnx
-    vicinal up --encoder mine.onnx
+    Examples:
+      vicinal export-encoder run/encoder.pt --out mine.onnx
+      vicinal export-encoder run/encoder.pt --out mine-int8.onnx --precision int8 --images photos
+      vicinal export-encoder --model vit_small_patch14_dinov2 --size 224 --out dinov2.onnx
+      vicinal up --encoder mine.onnx
     """
     encoder, origin = _encoder(checkpoint, model, weights, size, fit)
     encoder = encoder._replace(preprocessing=_named(encoder.preprocessing, name, precision))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +60,7 @@ def export(
     origin: Mapping[str, Any],
     tell: Callable[[str], None],
 ) -> Exported:
-    """Write `encoder` as one ONNX file and compare it with torch; a file that fails the comparison is not kept.
+    """Write `encoder` as one ONNX file; one that fails the comparison with torch is not kept.
 
     The same input gives the same bytes on one machine with the same versions.
 
@@ -95,7 +94,7 @@ def export(
         served = Encoder(partial, device="cpu")
         verdict = judge(model, served, encoder, examples)
         check(verdict, precision)
-        os.replace(partial, out)
+        partial.replace(out)
     except EncoderError as error:
         raise TrainingError(f"what was exported cannot be served: {error}") from error
     finally:
@@ -124,8 +123,8 @@ def _converted(
     if not rounded.kept:
         return rounded.model, ()
     note = (
-        f"{len(rounded.kept)} of {rounded.products} products stay float32, for their inputs have a few huge values: "
-        + ", ".join(rounded.kept)
+        f"{len(rounded.kept)} of {rounded.products} products stay float32, for their inputs have a few huge "
+        f"values: {', '.join(rounded.kept)}"
     )
     return rounded.model, (note,)
 

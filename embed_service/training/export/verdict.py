@@ -56,8 +56,8 @@ class Verdict:
     """How near the vectors that will be served are to torch's in float32.
 
     Attributes:
-        difference: the largest of any feature, in batches of 1, 3 and 8; as a part of the largest feature where
-            that exceeds 1.
+        difference: the largest of any feature, in batches of 1, 3 and 8; as a part of the largest feature
+            where that exceeds 1.
         cosine: least and mean cosine of the two vectors of an image.
         agreement: share of an image's 10 nearest neighbours that are the same.
         accuracy: by the labels, where there are any.
@@ -103,14 +103,14 @@ def check(verdict: Verdict, precision: Precision) -> None:
     """
     if precision is Precision.FLOAT32 and not verdict.difference <= LARGEST_DIFFERENCE:
         raise TrainingError(
-            f"ONNX and torch differ by {verdict.difference:.1e}, more than {LARGEST_DIFFERENCE:.0e}: nothing was "
-            "written. This is a fault of the export, or the weights are not finite"
+            f"ONNX and torch differ by {verdict.difference:.1e}, more than {LARGEST_DIFFERENCE:.0e}: nothing "
+            "was written. This is a fault of the export, or the weights are not finite"
         )
     least = verdict.cosine[0]
     if precision is Precision.FLOAT16 and not least >= LEAST_COSINE:
         raise TrainingError(
-            f"in float16 an image's vector has a cosine of {least:.4f} with torch's, less than {LEAST_COSINE}: "
-            "nothing was written. Export with --precision float32"
+            f"in float16 an image's vector has a cosine of {least:.4f} with torch's, less than "
+            f"{LEAST_COSINE}: nothing was written. Export with --precision float32"
         )
 
 
@@ -122,8 +122,8 @@ def doubts(verdict: Verdict) -> list[str]:
     if lost <= LARGEST_LOSS:
         return []
     return [
-        f"k-NN accuracy fell by {100 * lost:.1f} points, more than {100 * LARGEST_LOSS:.0f}: calibrate on more "
-        "images or on others (--images, --calibrate), or serve float32"
+        f"k-NN accuracy fell by {100 * lost:.1f} points, more than {100 * LARGEST_LOSS:.0f}: calibrate on "
+        "more images or on others (--images, --calibrate), or serve float32"
     ]
 
 
