@@ -6,12 +6,13 @@ import argparse
 import math
 import os
 from pathlib import Path
+from typing import get_args
 
+from embed_service.encoder.session import Device
 from embed_service.limits import Limits
 
 __all__ = ["parser"]
 
-_STARTER = Path(__file__).parent / "starter" / "efficientnet_lite0_128_int8.onnx"
 _LIMITS = Limits()
 
 
@@ -19,13 +20,14 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser; every flag has a default that works on a laptop."""
     parser = argparse.ArgumentParser(
         prog="python -m embed_service",
-        description="Serve an ONNX encoder: images in, unit vectors out, over gRPC "
+        description="Serve ONNX encoders: images in, unit vectors out, over gRPC "
         "(vicinal.embed.v1.EmbeddingService, with health and reflection).",
         epilog="The encoder's preprocessing stands in its metadata or in FILE.json beside it; "
         "`python -m embed_service.encoder.describe FILE` shows or writes it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_encoder(parser.add_argument_group("encoder"))
+    _add_cache(parser.add_argument_group("cache of vectors, by content hash and encoder"))
     _add_address(parser.add_argument_group("address"))
     _add_limits(parser.add_argument_group("limits (GetModel tells callers of them)"))
     _add_work(parser.add_argument_group("work"))
@@ -36,18 +38,52 @@ def _add_encoder(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--encoder",
         type=Path,
-        default=_STARTER,
+        action="append",
         metavar="FILE",
-        help="the ONNX file; its vectors are bound to it",
+        help="an ONNX file to serve; its vectors are bound to it. May be given several times: the first is "
+        "the default for callers who name none. Without it the starter encoder is served",
+    )
+    group.add_argument(
+        "--encoder-folder",
+        type=Path,
+        metavar="DIR",
+        help="callers may load the ONNX files in it while the service runs (LoadModel); without it none",
     )
     group.add_argument(
         "--device",
-        choices=("auto", "cpu", "gpu"),
+        choices=get_args(Device),
         default="auto",
-        help="auto takes a GPU if ONNX Runtime can use one, gpu refuses to start without",
+        help="auto takes CUDA if ONNX Runtime can use it; gpu, which is cuda, and tensorrt refuse to start "
+        "without",
     )
     group.add_argument(
         "--threads", type=_count, default=0, metavar="N", help="of one inference on the CPU; 0: one a core"
+    )
+    group.add_argument(
+        "--float16",
+        action="store_true",
+        help="with --device tensorrt: compute in float16 whatever the file says",
+    )
+    group.add_argument(
+        "--engine-folder",
+        type=Path,
+        metavar="DIR",
+        help="with --device tensorrt: keep the engines it builds, which takes minutes each time",
+    )
+
+
+def _add_cache(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--cache-folder",
+        type=Path,
+        metavar="DIR",
+        help="keep vectors there across restarts; without it in memory",
+    )
+    group.add_argument(
+        "--cache-bytes",
+        type=_count,
+        metavar="N",
+        help="most bytes of vectors; 0 keeps none. Default: 64 MiB in memory, 2 GiB in a folder",
     )
 
 
@@ -77,6 +113,7 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         ("max_message_bytes", "bytes of one message"),
         ("max_queue", "images inside the service at one time; beyond it calls are refused, streams wait"),
         ("max_queue_bytes", "encoded bytes of those images; messages that wait at the door are not counted"),
+        ("max_models", "encoders in memory at one time"),
     ):
         flag = "--" + name.replace("_", "-")
         group.add_argument(flag, type=_positive, default=getattr(_LIMITS, name), metavar="N", help=meaning)
@@ -92,6 +129,14 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
 def _add_work(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-batch", type=_positive, default=32, metavar="N", help="images in one run of the encoder"
+    )
+    group.add_argument(
+        "--max-wait",
+        type=_seconds_or_none,
+        default=0.003,
+        metavar="SECONDS",
+        help="a batch waits so long at most for more images, and only when they come fast enough for that to "
+        "pay; 0 never waits",
     )
     group.add_argument(
         "--decoders",
@@ -128,6 +173,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not at least 1")
     return number
+
+
+def _seconds_or_none(text: str) -> float:
+    return 0.0 if float(text) == 0 else _seconds(text)
 
 
 def _seconds(text: str) -> float:

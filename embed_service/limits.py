@@ -28,6 +28,7 @@ class Limits:
         max_message_bytes: bytes of one gRPC message.
         max_queue: images inside the service at one time.
         max_queue_bytes: encoded bytes of those images; each call and stream may hold one message beside them.
+        max_models: encoders in memory at one time.
 
     Raises:
         ValueError: a limit is below 1, or two of them cannot be kept together.
@@ -39,6 +40,7 @@ class Limits:
     max_message_bytes: int = 32 * _MIB
     max_queue: int = 256
     max_queue_bytes: int = 256 * _MIB
+    max_models: int = 4
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -19,7 +19,7 @@ class Timing:
     Attributes:
         queue: from arrival until its batch went to the encoder, decoding not included.
         decode: decoding and preprocessing.
-        inference: the encoder's run of the batch it was in.
+        inference: the encoder's run of the batch it was in; zero when the vector was cached.
     """
 
     queue: float = 0.0
@@ -36,9 +36,11 @@ class Outcome:
         timing: where the time went.
         vector: float32 (dimension,) of length 1, or None.
         refusal: why there is no vector, or None.
+        cached: the vector was kept from an earlier call.
     """
 
     content_sha256: bytes
     timing: Timing
     vector: npt.NDArray[np.float32] | None = None
     refusal: ImageRefused | None = None
+    cached: bool = False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -14,13 +15,18 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from embed_service.batching.pace import Pace, sizes_up_to
+from embed_service.batching.turns import Priority, Turns
 from vicinal.wire.errors import Unavailable
 
-__all__ = ["BatchEncoder", "BatchRunner", "Ran", "Report", "shutting_down"]
+__all__ = ["BatchEncoder", "BatchRunner", "Input", "Ran", "Report", "shutting_down"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Input = npt.NDArray[np.floating[Any]]
+"""One picture as the encoder takes it in, (3, size, size)."""
 
 Report = Callable[[bool], Awaitable[None]]
 """Told True when the encoder works and False when it does not."""
@@ -35,8 +41,13 @@ _RETRY_AFTER = 1.0
 class BatchEncoder(Protocol):
     """What the runner needs of an encoder; called from one thread at a time."""
 
-    def embed(self, batch: npt.NDArray[np.uint8], /) -> npt.NDArray[np.float32]:
-        """Return float32 (n, dimension) for uint8 (n, size, size, 3); raise when it cannot run."""
+    @property
+    def padded(self) -> bool:
+        """Whether batches should have few sizes, because each is prepared for on its own."""
+        ...
+
+    def embed(self, inputs: Sequence[Input], size: int, /) -> npt.NDArray[np.float32]:
+        """Return float32 (len(inputs), dimension), run as a batch of `size` ≥ that; raise when it cannot."""
         ...
 
     def probe(self, count: int, /) -> None:
@@ -61,30 +72,38 @@ class Ran:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    pixels: npt.NDArray[np.uint8]
+    image: Input
     answer: asyncio.Future[Ran]
 
 
 class BatchRunner:
     """Runs images through the encoder, in batches of whatever has gathered while the last one ran.
 
-    A failed inference fails its batch and turns new work away; the encoder is then probed, ever more
-    rarely, until it works again. Work still waiting when the first probe fails too is refused. Every job is
-    answered, or refused, or its caller has gone.
+    Where the encoder was idle and images come fast, a batch may wait a moment to grow (see `Pace`). A failed
+    inference fails its batch and turns new work away; the encoder is then probed, ever more rarely, until it
+    works again. Work still waiting when the first probe fails too is refused. Every job is answered, or
+    refused, or its caller has gone.
     """
 
-    def __init__(self, encoder: BatchEncoder, *, max_batch: int, timeout: float) -> None:
+    def __init__(
+        self, encoder: BatchEncoder, *, max_batch: int, timeout: float, max_wait: float = 0.0
+    ) -> None:
         """Describe the runner; nothing runs before `start`.
 
         Args:
             encoder: called from one thread of the runner's.
             max_batch: most images in one run of the encoder.
             timeout: seconds after which a run of the encoder counts as failed.
+            max_wait: most seconds that a batch waits to grow.
         """
         self._encoder = encoder
-        self._max_batch = max_batch
         self._timeout = timeout
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        # On a CPU a run costs about as much as its images, and any number of them runs as well as any
+        # other: there padding would only be work. Two sizes tell what the numbers between them cost.
+        sizes = sizes_up_to(max_batch) if encoder.padded else tuple(sorted({1, max_batch}))
+        self._pace = Pace(sizes, padded=encoder.padded, max_wait=max_wait)
+        self._turns: Turns[_Job] = Turns()
+        self._arrived = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._task: asyncio.Task[None] | None = None
         self._refusal: _Refusal | None = partial(_not_ready, "the encoder is warming up")
@@ -97,14 +116,19 @@ class BatchRunner:
             Exception: the encoder does not run.
         """
         loop = asyncio.get_running_loop()
-        for count in sorted({1, self._max_batch}):
-            await loop.run_in_executor(self._worker, self._encoder.probe, count)
+        for size in self._pace.sizes:
+            for _ in range(
+                2 if self._encoder.padded else 1
+            ):  # what the first run prepares is no cost of a run
+                started = time.perf_counter()
+                await loop.run_in_executor(self._worker, self._encoder.probe, size)
+            self._pace.ran(size, time.perf_counter() - started)
         self._refusal = None
         await report(True)
         self._task = asyncio.create_task(self._work(report), name="batch runner")
 
-    async def run(self, pixels: npt.NDArray[np.uint8]) -> Ran:
-        """Return the encoder's answer for one picture, uint8 (size, size, 3).
+    async def run(self, image: Input, priority: Priority) -> Ran:
+        """Return the encoder's answer for one picture.
 
         When the caller is cancelled the picture leaves the queue.
 
@@ -113,8 +137,10 @@ class BatchRunner:
         """
         if self._refusal is not None:
             raise self._refusal()
-        job = _Job(pixels, asyncio.get_running_loop().create_future())
-        self._jobs.put_nowait(job)
+        job = _Job(image, asyncio.get_running_loop().create_future())
+        self._turns.put(job, priority)
+        self._pace.arrived(time.perf_counter())
+        self._arrived.set()
         return await job.answer
 
     async def close(self) -> None:
@@ -144,17 +170,26 @@ class BatchRunner:
     async def _next_batch(self) -> list[_Job]:
         """Wait for work and return up to `max_batch` jobs whose callers still wait; never none."""
         while True:
-            batch = [await self._jobs.get()]
-            while len(batch) < self._max_batch and not self._jobs.empty():
-                batch.append(self._jobs.get_nowait())
+            await self._grown_to(1)
+            if wait := self._pace.wait(len(self._turns), time.perf_counter()):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait.seconds):
+                        await self._grown_to(wait.target)
+            batch = self._turns.take(self._pace.take(len(self._turns)))
             if live := [job for job in batch if not job.answer.done()]:
                 return live
 
+    async def _grown_to(self, count: int) -> None:
+        while len(self._turns) < count:
+            self._arrived.clear()
+            await self._arrived.wait()
+
     async def _run_batch(self, batch: list[_Job]) -> None:
         started = time.perf_counter()
-        pixels = np.stack([job.pixels for job in batch])
-        vectors = await self._in_worker(self._encoder.embed, pixels)
+        images, size = [job.image for job in batch], self._pace.run_size(len(batch))
+        vectors = await self._in_worker(self._encoder.embed, images, size)
         seconds = time.perf_counter() - started
+        self._pace.ran(len(batch), seconds)
         self.seconds_per_image = seconds / len(batch)
         for job, vector in zip(batch, vectors, strict=True):
             if not job.answer.done():
@@ -183,7 +218,7 @@ class BatchRunner:
         return await asyncio.wait_for(loop.run_in_executor(self._worker, function, *arguments), self._timeout)
 
     def _waiting(self) -> list[_Job]:
-        return [self._jobs.get_nowait() for _ in range(self._jobs.qsize())]
+        return self._turns.take(len(self._turns))
 
 
 def shutting_down() -> Unavailable:

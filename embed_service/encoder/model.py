@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+from PIL import Image
 
+from embed_service.encoder.bound import BoundRuns
 from embed_service.encoder.errors import EncoderError
-from vicinal.imaging.preprocessing import Pixels, Preprocessing, PreprocessingError
+from embed_service.encoder.session import CPU, Device, Hardware, open_session
+from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
 
-__all__ = ["METADATA_KEY", "Device", "Encoder", "digest_of", "sidecar_of", "unit_rows"]
-
-logger = logging.getLogger(__name__)
-
-Device = Literal["auto", "cpu", "gpu"]
+__all__ = ["METADATA_KEY", "Encoder", "digest_of", "sidecar_of", "unit_rows"]
 
 METADATA_KEY = "vicinal.preprocessing"
 """Key in the ONNX file's metadata_props whose value is the preprocessing's JSON."""
 
-_CPU = "CPUExecutionProvider"
-_CUDA = "CUDAExecutionProvider"
-_CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}  # the default tries all, anew for each batch size
+_TYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+}
 
 
 class Encoder:
     """An ONNX encoder in memory. `embed` is for one thread at a time.
 
     Attributes:
+        path: the file it was loaded from.
         preprocessing: how a picture becomes its input.
+        input_name: the input's name in the file.
+        input_shape: of one input, (3, size, size).
+        input_type: the input's dtype, float32 or float16.
+        output_name: the output's name in the file.
         digest: SHA-256 over the file and the preprocessing, 64 lower-case hex digits.
         name: for people.
         dimension: length of every vector.
         provider: the ONNX Runtime execution provider in use.
+        padded: batches of few sizes are run best: a GPU prepares kernels and memory for each size.
     """
 
-    def __init__(self, path: Path, *, device: Device = "auto", threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: Device = "auto",
+        threads: int = 0,
+        float16: bool = False,
+        engines: Path | None = None,
+    ) -> None:
         """Load `path`; nothing is run but, where the file leaves the dimension open, one image.
 
         Args:
             path: the ONNX file, self-contained, with its preprocessing inside or in `sidecar_of(path)`.
-            device: "gpu" demands CUDA, "auto" prefers it.
-            threads: of one inference on the CPU; 0 lets ONNX Runtime choose.
+            device: what to run on, see `Hardware`, as for the following.
+            threads: of one inference on the CPU.
+            float16: let TensorRT compute in float16.
+            engines: where TensorRT keeps what it builds.
 
         Raises:
             EncoderError: it cannot be served; the message says why and what to do.
@@ -55,29 +69,46 @@ class Encoder:
             data = path.read_bytes()
         except OSError as error:
             raise EncoderError(f"cannot read the encoder {path}: {error.strerror}") from error
-        self._session = _open(data, path, device, threads)
+        self._session = open_session(data, path, Hardware(device, threads, float16, engines))
+        self.path = path
         self.provider: str = self._session.get_providers()[0]
+        self.padded = self.provider != CPU
         self.preprocessing = _preprocessing(self._session, path)
         self.digest = digest_of(data, self.preprocessing)
         self.name = self.preprocessing.name or path.stem
-        self._input = _checked_input(self._session, self.preprocessing.size)
-        self._output, dimension = _checked_output(self._session)
-        self.dimension = dimension or self._measured_dimension(path)
+        size = self.preprocessing.size
+        self.input_shape = (3, size, size)
+        self.input_name, self.input_type = _checked_input(self._session, size)
+        self.output_name, dimension = _checked_output(self._session)
+        self._runs = BoundRuns(
+            self._session,
+            shape=self.input_shape,
+            kind=self.input_type,
+            device="cuda" if self.padded else "cpu",
+        )
+        self.dimension = dimension or self._measured_dimension()
 
-    def embed(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        """Return float32 (n, dimension): a unit vector for each picture, or zeros where there is none.
+    def input_of(self, image: Image.Image) -> npt.NDArray[Any]:
+        """Return `image` (mode "RGB", any size) as one input; for any number of threads."""
+        pixels = self.preprocessing.resized(image)[np.newaxis]
+        ready: npt.NDArray[Any] = self.preprocessing.normalised(pixels)[0]
+        return ready.astype(self.input_type, copy=False)
+
+    def embed(self, inputs: Sequence[npt.NDArray[Any]], size: int | None = None) -> npt.NDArray[np.float32]:
+        """Return float32 (n, dimension): a unit vector for each input, or zeros where there is none.
 
         A row is zero when the encoder gave a zero or non-finite vector.
 
         Args:
-            batch: uint8 (n, size, size, 3), as `preprocessing.resized` makes them.
+            inputs: n pictures as `input_of` or `preprocessing.normalised` makes them.
+            size: run them as a batch of so many, at least n; None takes n.
 
         Raises:
             Exception: the encoder could not be run; ONNX Runtime has no common class for it.
         """
-        features = self._features(batch)
-        if features.shape != (len(batch), self.dimension):
-            expected = (len(batch), self.dimension)
+        features = self._features(inputs, size or len(inputs))
+        if features.shape != (len(inputs), self.dimension):
+            expected = (len(inputs), self.dimension)
             raise EncoderError(f"the encoder gave an array of shape {features.shape}, expected {expected}")
         return unit_rows(features)
 
@@ -94,20 +125,23 @@ class Encoder:
         if not vectors.any(axis=1).all():
             raise EncoderError("the encoder gives zero or non-finite vectors for pictures of noise")
 
-    def _features(self, batch: Pixels) -> npt.NDArray[np.float32]:
-        inputs = {self._input: self.preprocessing.normalised(batch)}
-        features: npt.NDArray[np.float32] = self._session.run([self._output], inputs)[0]
+    def _features(self, inputs: Sequence[npt.NDArray[Any]], size: int) -> npt.NDArray[Any]:
+        if self.padded:
+            return self._runs.run(inputs, size)
+        batch = np.stack(inputs, dtype=self.input_type, casting="same_kind")  # in one copy
+        features: npt.NDArray[Any] = self._session.run([self.output_name], {self.input_name: batch})[0]
         return features
 
-    def _measured_dimension(self, path: Path) -> int:
+    def _measured_dimension(self) -> int:
         try:
-            return int(self._features(self._noise(1)).shape[1])
+            return int(self._features(self._noise(1), 1).shape[1])
         except Exception as error:  # ONNX Runtime has no common class for what it raises
-            raise EncoderError(f"{path} does not run: {error}") from error
+            raise EncoderError(f"{self.path} does not run: {error}") from error
 
-    def _noise(self, count: int) -> Pixels:
+    def _noise(self, count: int) -> list[npt.NDArray[np.float32]]:
         side = self.preprocessing.size
-        return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+        pictures = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+        return list(self.preprocessing.normalised(pictures))
 
 
 def digest_of(data: bytes, preprocessing: Preprocessing) -> str:
@@ -122,40 +156,13 @@ def sidecar_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def unit_rows(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def unit_rows(features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
     """Return `features` (n, d) with rows of length 1; zero and non-finite rows become zeros."""
     wide = features.astype(np.float64)  # float32 squares overflow from 2e19 on
     wide[~np.isfinite(wide).all(axis=1)] = 0
     length = np.linalg.norm(wide, axis=1, keepdims=True)
     unit: npt.NDArray[np.float32] = (wide / np.where(length > 0, length, 1)).astype(np.float32)
     return unit
-
-
-def _open(data: bytes, path: Path, device: Device, threads: int) -> Any:
-    has_cuda = _CUDA in onnxruntime.get_available_providers()
-    if device == "gpu" and not has_cuda:
-        raise EncoderError(
-            "a GPU is demanded, but this ONNX Runtime has no CUDA: replace onnxruntime by onnxruntime-gpu "
-            "(pip install 'vicinal[gpu]'), or use --device cpu"
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Threads that spin while they wait take the cores from the decoders and from the service next door.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Weights in other files would escape the digest: let them not be found.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    wanted = [(_CUDA, _CUDA_OPTIONS), _CPU] if has_cuda and device != "cpu" else [_CPU]
-    try:
-        session = onnxruntime.InferenceSession(data, options, providers=wanted)
-    except Exception as error:  # ONNX Runtime has no common class for what it raises
-        raise EncoderError(f"{path} is no encoder that ONNX Runtime can load: {error}") from error
-    session.disable_fallback()  # a failing GPU must be seen, not papered over
-    if len(wanted) > 1 and session.get_providers()[0] != _CUDA:
-        message = "CUDA is in this ONNX Runtime but could not be started (driver, CUDA or cuDNN missing?)"
-        if device == "gpu":
-            raise EncoderError(f"a GPU is demanded, but {message}; use --device cpu to do without")
-        logger.warning("%s; serving on the CPU", message)
-    return session
 
 
 def _preprocessing(session: Any, path: Path) -> Preprocessing:
@@ -169,7 +176,8 @@ def _preprocessing(session: Any, path: Path) -> Preprocessing:
     if not found:
         raise EncoderError(
             f"{path} says nothing of its preprocessing: there is neither a metadata entry {METADATA_KEY!r} "
-            f"inside nor a file {sidecar} beside it. Write the latter with, for example:\n"
+            f"inside nor a file {sidecar} beside it. `vicinal export-encoder` writes the former; write the "
+            f"latter with, for example:\n"
             f"  python -m embed_service.encoder.describe {path} --size 224 --resize bicubic --fit crop"
         )
     if found[0] != found[-1]:
@@ -177,8 +185,8 @@ def _preprocessing(session: Any, path: Path) -> Preprocessing:
     return found[0]
 
 
-def _checked_input(session: Any, size: int) -> str:
-    """Return the input's name after checking that it takes float32 (any, 3, size, size)."""
+def _checked_input(session: Any, size: int) -> tuple[str, np.dtype[Any]]:
+    """Return the input's name and dtype, once it is sure that it takes floats of (any, 3, size, size)."""
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise EncoderError(f"the encoder has {len(inputs)} inputs, expected one")
@@ -187,14 +195,15 @@ def _checked_input(session: Any, size: int) -> str:
         not isinstance(have, int) or have == want
         for have, want in zip(shape[1:], (3, size, size), strict=True)
     )
-    if kind != "tensor(float)" or not fits:
-        raise EncoderError(f"the encoder takes {kind} {shape}, expected tensor(float) [n, 3, {size}, {size}]")
+    if kind not in _TYPES or not fits:
+        raise EncoderError(
+            f"the encoder takes {kind} {shape}, expected {' or '.join(_TYPES)} [n, 3, {size}, {size}]"
+        )
     if isinstance(shape[0], int):
         raise EncoderError(
             f"the encoder takes exactly {shape[0]} images at a time: export it with a dynamic first axis"
         )
-    name: str = inputs[0].name
-    return name
+    return inputs[0].name, _TYPES[kind]
 
 
 def _checked_output(session: Any) -> tuple[str, int | None]:
@@ -205,6 +214,6 @@ def _checked_output(session: Any) -> tuple[str, int | None]:
             f"the encoder has {len(outputs)} outputs, expected one: features of [n, dimension]"
         )
     shape, kind = outputs[0].shape, outputs[0].type
-    if kind != "tensor(float)" or len(shape) != 2:
-        raise EncoderError(f"the encoder gives {kind} {shape}, expected tensor(float) [n, dimension]")
+    if kind not in _TYPES or len(shape) != 2:
+        raise EncoderError(f"the encoder gives {kind} {shape}, expected {' or '.join(_TYPES)} [n, dimension]")
     return outputs[0].name, shape[1] if isinstance(shape[1], int) else None

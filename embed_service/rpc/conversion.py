@@ -8,12 +8,19 @@ import numpy as np
 from google.protobuf import duration_pb2
 
 from embed_service.batching.outcome import Outcome, Timing
+from embed_service.batching.turns import Priority
 from embed_service.encoder.model import Encoder
+from embed_service.encoders.served import Served
 from embed_service.limits import Limits
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.tensors import pack
 
-__all__ = ["batch_response", "model_response", "stream_response"]
+__all__ = ["batch_response", "get_model_response", "model_of", "priority_of", "stream_response"]
+
+_PRIORITIES = {
+    embed_pb2.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
+    embed_pb2.PRIORITY_BULK: Priority.BULK,
+}
 
 
 def batch_response(outcomes: Sequence[Outcome], encoder: Encoder) -> embed_pb2.EmbedResponse:
@@ -41,8 +48,8 @@ def stream_response(index: int, outcome: Outcome, encoder: Encoder) -> embed_pb2
     )
 
 
-def model_response(encoder: Encoder, limits: Limits) -> embed_pb2.GetModelResponse:
-    """Return what is served and within which limits."""
+def get_model_response(encoder: Encoder, limits: Limits) -> embed_pb2.GetModelResponse:
+    """Return what `encoder` is and the limits in force."""
     return embed_pb2.GetModelResponse(
         encoder_digest=encoder.digest,
         name=encoder.name,
@@ -55,8 +62,29 @@ def model_response(encoder: Encoder, limits: Limits) -> embed_pb2.GetModelRespon
             max_pixels=limits.max_pixels,
             max_message_bytes=limits.max_message_bytes,
             max_queue=limits.max_queue,
+            max_models=limits.max_models,
         ),
     )
+
+
+def model_of(served: Served, default: Served) -> embed_pb2.Model:
+    """Return what is served, and whether it is the `default`."""
+    encoder = served.encoder
+    return embed_pb2.Model(
+        encoder_digest=encoder.digest,
+        name=encoder.name,
+        dimension=encoder.dimension,
+        preprocessing_json=encoder.preprocessing.to_json(),
+        provider=encoder.provider,
+        file=encoder.path.name,
+        is_default=served is default,
+        ready=served.ready,
+    )
+
+
+def priority_of(priority: embed_pb2.Priority.ValueType, *, default: Priority) -> Priority:
+    """Return whose turn comes first; what is not set, or newer than this service, is the `default`."""
+    return _PRIORITIES.get(priority, default)
 
 
 def _result(outcome: Outcome, field: str) -> embed_pb2.ImageResult:
@@ -67,7 +95,7 @@ def _result(outcome: Outcome, field: str) -> embed_pb2.ImageResult:
             message=outcome.refusal.message,
             metadata={"field": field, **outcome.refusal.metadata},
         )
-    return embed_pb2.ImageResult(content_sha256=outcome.content_sha256, error=error)
+    return embed_pb2.ImageResult(content_sha256=outcome.content_sha256, error=error, cached=outcome.cached)
 
 
 def _timing(timings: Sequence[Timing]) -> embed_pb2.Timing:

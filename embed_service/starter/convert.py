@@ -136,9 +136,9 @@ def _batches(count: int, seed: int) -> list[npt.NDArray[np.float32]]:
 def _report(path: Path, reference: Path) -> None:
     """Say how near the quantised vectors are to those in float32, and whether a batch changes them."""
     encoder, exact = Encoder(path, device="cpu"), Encoder(reference, device="cpu")
-    pictures = _pictures(_BATCH, _CHECK_SEED)
+    pictures = list(_PREPROCESSING.normalised(_pictures(_BATCH, _CHECK_SEED)))
     together = encoder.embed(pictures)
-    alone = np.concatenate([encoder.embed(picture[None]) for picture in pictures])
+    alone = np.concatenate([encoder.embed([picture]) for picture in pictures])
     batching = np.abs(together - alone).max()
     cosine = (together * exact.embed(pictures)).sum(axis=1)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.2f} MB)")

@@ -62,7 +62,7 @@ def embed(encoder: Encoder, images: Iterable[Image.Image], count: int) -> npt.ND
     rest = iter(images)
     for start in track(range(0, count, _BATCH), description="embedding"):
         pixels = np.stack([encoder.preprocessing.resized(image) for image in islice(rest, _BATCH)])
-        vectors[start : start + len(pixels)] = encoder.embed(pixels)
+        vectors[start : start + len(pixels)] = encoder.embed(list(encoder.preprocessing.normalised(pixels)))
     return vectors
 
 

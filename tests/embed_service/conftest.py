@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from embed_service.__main__ import assemble
+from embed_service.__main__ import Service, assemble
 from embed_service.batching.pipeline import Pipeline
 from embed_service.encoder.model import METADATA_KEY, Encoder
+from embed_service.encoders.registry import Registry
 from embed_service.flags import parser
 from vicinal.embed.v1 import embed_pb2_grpc
 from vicinal.wire.serving import Server
@@ -84,11 +85,11 @@ class Steered(Encoder):
         self.batches: list[int] = []
         self.probes = 0
 
-    def embed(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def embed(self, inputs: Sequence[npt.NDArray[Any]], size: int | None = None) -> npt.NDArray[np.float32]:
         self.entered += 1
         assert self.gate.wait(60)
-        self.batches.append(len(batch))
-        return super().embed(np.full_like(batch, 255) if self.broken else batch)
+        self.batches.append(len(inputs))
+        return super().embed([np.ones_like(ready) for ready in inputs] if self.broken else inputs, size)
 
     def probe(self, count: int = 1) -> None:
         self.probes += 1
@@ -100,9 +101,20 @@ class Running:
     """The service on a socket of its own."""
 
     encoder: Steered
-    server: Server
-    pipeline: Pipeline
+    service: Service
     channel: grpc.aio.Channel
+
+    @property
+    def server(self) -> Server:
+        return self.service.server
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.service.pipeline
+
+    @property
+    def registry(self) -> Registry:
+        return self.service.registry
 
     @property
     def stub(self) -> embed_pb2_grpc.EmbeddingServiceStub:
@@ -118,15 +130,16 @@ Start = Callable[..., Awaitable[Running]]
 
 @asynccontextmanager
 async def running(encoder: Steered, flags: list[str], *, warm: bool) -> AsyncIterator[Running]:
-    server, pipeline = assemble(parser().parse_args(["--port", "0", "--grace", "5", *flags]), encoder)
-    await server.start()
+    parsed = parser().parse_args(["--port", "0", "--grace", "5", *flags])
+    service = assemble(parsed, [encoder, *map(Steered, parsed.encoder or [])], Steered)
+    await service.server.start()
     if warm:
-        await pipeline.start(server.set_serving)
+        await service.start()
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    async with grpc.aio.insecure_channel(server.address, options=options) as channel:
-        yield Running(encoder, server, pipeline, channel)
-    await server.stop()
-    await pipeline.close()
+    async with grpc.aio.insecure_channel(service.server.address, options=options) as channel:
+        yield Running(encoder, service, channel)
+    await service.server.stop()
+    await service.close()
 
 
 @pytest.fixture

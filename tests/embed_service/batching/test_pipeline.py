@@ -6,14 +6,18 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from embed_service.batching.lane import Lane
 from embed_service.batching.pipeline import Pipeline
 from embed_service.batching.runner import BatchRunner
+from embed_service.cache.base import VectorCache
+from embed_service.cache.memory import MemoryCache
 from embed_service.limits import Limits
 from vicinal.imaging.decode import decode
 from vicinal.wire.errors import ResourceExhausted, Unavailable
@@ -29,6 +33,24 @@ class Health:
         self.said.append(works)
 
 
+class OneLane(Pipeline):
+    """A pipeline in which everybody names the same encoder."""
+
+    def __init__(self, limits: Limits, lane: Lane, cache: VectorCache) -> None:
+        super().__init__(limits, decoders=2, cache=cache)
+        self.lane = lane
+
+    def embed(self, images: Any, lane: Lane | None = None, *arguments: Any) -> Any:
+        return super().embed(images, lane or self.lane, *arguments)
+
+    def embed_when_room(self, image: Any, lane: Lane | None = None, *arguments: Any) -> Any:
+        return super().embed_when_room(image, lane or self.lane, *arguments)
+
+    async def end(self) -> None:
+        self.close()
+        await self.lane.runner.close()
+
+
 @pytest.fixture
 def health() -> Health:
     return Health()
@@ -37,22 +59,26 @@ def health() -> Health:
 @pytest.fixture
 async def make(steered: Any, health: Health) -> AsyncIterator[Callable[..., Any]]:
     """Makes pipelines around the steered encoder and closes them."""
-    made: list[Pipeline] = []
+    made: list[OneLane] = []
 
-    async def make(*, max_batch: int = 8, timeout: float = 60, start: bool = True, **limits: int) -> Pipeline:
+    async def make(
+        *, max_batch: int = 8, timeout: float = 60, start: bool = True, cache: Any = None, **limits: int
+    ) -> OneLane:
         bounds = Limits(**{"max_images": 8, **limits})
-        resized = steered.preprocessing.resized
         runner = BatchRunner(steered, max_batch=max_batch, timeout=timeout)
-        made.append(Pipeline(runner, lambda data: resized(decode(data, bounds)), bounds, decoders=2))
+        lane = Lane(
+            steered.digest, steered.input_shape, lambda data: steered.input_of(decode(data, bounds)), runner
+        )
+        made.append(OneLane(bounds, lane, cache or MemoryCache(0)))
         if start:
-            await made[-1].start(health)
+            await made[-1].lane.runner.start(health)
             steered.forget()
         return made[-1]
 
     yield make
     steered.gate.set()
     for pipeline in made:
-        await pipeline.close()
+        await pipeline.end()
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -73,7 +99,7 @@ async def test_concurrent_callers_share_batches_and_get_their_own(
     first = asyncio.create_task(pipeline.embed(pngs[:1]))
     await until(lambda: steered.entered)
     callers = [asyncio.create_task(pipeline.embed(pngs[i : i + 3])) for i in range(1, 97, 3)]
-    await until(lambda: pipeline._runner._jobs.qsize() == 96)
+    await until(lambda: len(pipeline.lane.runner._turns) == 96)
     steered.gate.set()
     answers = [outcome for call in [first, *callers] for outcome in await call]
     assert steered.batches == [1] + [16] * 6
@@ -99,7 +125,7 @@ async def test_time_is_accounted_for(make: Any, steered: Any, pngs: list[bytes])
     pipeline = await make(max_batch=1)
     steered.gate.clear()
     call = asyncio.create_task(pipeline.embed(pngs[:2]))
-    await until(lambda: pipeline._runner._jobs.qsize() == 1)
+    await until(lambda: len(pipeline.lane.runner._turns) == 1)
     await asyncio.sleep(0.05)
     steered.gate.set()
     one, two = (outcome.timing for outcome in await call)
@@ -138,7 +164,7 @@ async def test_cancelled_images_are_never_run_and_leave_room(
     first = asyncio.create_task(pipeline.embed(pngs[:1]))
     await until(lambda: steered.entered)
     gone = asyncio.create_task(pipeline.embed(pngs[1:8]))
-    await until(lambda: pipeline._runner._jobs.qsize() == 7)
+    await until(lambda: len(pipeline.lane.runner._turns) == 7)
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
@@ -169,7 +195,7 @@ async def test_call_that_failed_leaves_nothing_behind(
     pipeline = await make(max_batch=1)
     steered.gate.clear()
     call = asyncio.create_task(pipeline.embed([encode(Image.new("RGB", (8, 8), "white"), "PNG")] * 5))
-    await until(lambda: pipeline._runner._jobs.qsize() == 4)
+    await until(lambda: len(pipeline.lane.runner._turns) == 4)
     steered.gate.set()
     with pytest.raises(Unavailable):
         await call
@@ -215,7 +241,7 @@ async def test_before_warm_up_calls_are_refused(make: Any, health: Health, pngs:
     pipeline = await make(start=False)
     with pytest.raises(Unavailable, match="warming up"):
         await pipeline.embed(pngs[:1])
-    await pipeline.start(health)
+    await pipeline.lane.runner.start(health)
     assert len(await pipeline.embed(pngs[:1])) == 1
 
 
@@ -223,7 +249,7 @@ async def test_broken_encoder_never_starts(make: Any, steered: Any, health: Heal
     pipeline = await make(start=False)
     steered.broken = True
     with pytest.raises(Exception, match="does not run"):
-        await pipeline.start(health)
+        await pipeline.lane.runner.start(health)
     assert health.said == []
 
 
@@ -246,14 +272,16 @@ async def test_drain_finishes_what_is_inside_and_refuses_the_rest(
 async def test_close_leaves_nobody_waiting(make: Any, steered: Any, pngs: list[bytes]) -> None:
     """Some wait for a decoder, some for the encoder, some for room; all are told."""
     pipeline = await make(max_batch=2, max_queue=8)
-    prepare, hold = pipeline._prepare, threading.Event()
+    prepare, hold = pipeline.lane.prepare, threading.Event()
     slow = [*pngs[3:6], *pngs[6:9]]
-    pipeline._prepare = lambda data: (data in slow and hold.wait(60)) or prepare(data)  # type: ignore[func-returns-value]
+    pipeline.lane = replace(
+        pipeline.lane, prepare=lambda data: prepare(data) if data not in slow or hold.wait(60) else None
+    )
     steered.gate.clear()
     waiting = [asyncio.create_task(pipeline.embed([png])) for png in pngs[:6]]
     waiting += [asyncio.create_task(pipeline.embed_when_room(png)) for png in pngs[6:9]]
     await asyncio.sleep(0.1)
-    closing = asyncio.create_task(pipeline.close())
+    closing = asyncio.create_task(pipeline.end())
     await asyncio.sleep(0.05)
     hold.set()
     steered.gate.set()
@@ -268,8 +296,8 @@ async def test_end_of_the_batching_task_fails_all_waiters(
     pipeline = await make(max_batch=1)
     steered.gate.clear()
     waiting = [asyncio.create_task(pipeline.embed([png])) for png in pngs[:4]]
-    await until(lambda: pipeline._runner._jobs.qsize() == 3)
-    pipeline._runner._task.cancel()
+    await until(lambda: len(pipeline.lane.runner._turns) == 3)
+    pipeline.lane.runner._task.cancel()
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert {reason_of(answer) for answer in answers} == {"INFERENCE_FAILED"}
     assert health.said == [True, False]

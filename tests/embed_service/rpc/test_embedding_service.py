@@ -128,7 +128,10 @@ async def test_images_without_a_vector_are_refused(start: Any, encode: Any, pngs
     """Grey in the middle is zero after normalisation, and so is what a linear map makes of it."""
     service = await start()
     steered, inner = service.encoder, type(service.encoder)._features
-    steered._features = lambda batch: np.where(batch[:, 0, 0, :1] == 127, 0, inner(steered, batch))
+    grey_input = np.float32(127 / 127.5 - 1)
+    steered._features = lambda inputs, size: np.where(
+        np.abs(np.stack(inputs)[:, 0, 0, :1] - grey_input) < 1e-3, 0, inner(steered, inputs, size)
+    )
     grey = encode(Image.new("RGB", (8, 8), (127, 127, 127)), "PNG")
     response = await service.stub.Embed(Request(images=[grey, pngs[0]]))
     assert response.results[0].error.reason == errors_pb2.ERROR_REASON_NOT_EMBEDDABLE
@@ -290,7 +293,7 @@ async def test_health_says_not_serving_before_warm_up(start: Any, pngs: Any) -> 
     assert [await service.health(name) for name in ("", NAME)] == [NOT_SERVING, NOT_SERVING]
     early = await refusal(service.stub.Embed(Request(images=pngs[:1])))
     assert isinstance(early, Unavailable)
-    await service.pipeline.start(service.server.set_serving)
+    await service.service.start()
     assert [await service.health(name) for name in ("", NAME)] == [SERVING, SERVING]
 
 

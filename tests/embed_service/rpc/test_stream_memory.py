@@ -18,7 +18,7 @@ async def test_streams_read_one_message_each_beyond_the_room(start: Any, pngs: l
     service = await start(*FLAGS)
     service.encoder.gate.clear()
     servicer = EmbeddingServicer(
-        service.pipeline, service.encoder, service.pipeline._limits, stream_window=IMAGES
+        service.pipeline, service.registry, service.pipeline._limits, stream_window=IMAGES
     )
     read = [0] * STREAMS
 

@@ -37,9 +37,10 @@ def test_is_small() -> None:
 def test_a_vector_does_not_depend_on_its_batch(encoder: Encoder) -> None:
     batch = np.stack(list(pictures(5, 128, seed=7)))
     batch[2] = 0  # a flat image would shift ranges that were taken from the batch
-    together = encoder.embed(batch)
-    for number, picture in enumerate(batch):
-        np.testing.assert_allclose(encoder.embed(picture[None])[0], together[number], atol=1e-6)
+    inputs = list(encoder.preprocessing.normalised(batch))
+    together = encoder.embed(inputs)
+    for number, ready in enumerate(inputs):
+        np.testing.assert_allclose(encoder.embed([ready])[0], together[number], atol=1e-6)
 
 
 def test_no_cpu_can_saturate() -> None:
@@ -62,8 +63,8 @@ def test_tells_the_samples_classes_apart(encoder: Encoder, tmp_path: Path) -> No
     files = sorted(tmp_path.glob("*/*"), key=lambda path: path.name)[:1000]
     classes = sorted({path.parent.name for path in files})
     labels = np.array([classes.index(path.parent.name) for path in files])
-    images = [encoder.preprocessing.resized(Image.open(path).convert("RGB")) for path in files]
-    vectors = np.concatenate([encoder.embed(np.stack(images[i : i + 50])) for i in range(0, len(images), 50)])
+    images = [encoder.input_of(Image.open(path).convert("RGB")) for path in files]
+    vectors = np.concatenate([encoder.embed(images[i : i + 50]) for i in range(0, len(images), 50)])
     assert _knn_accuracy(vectors, labels) > 0.75
 
 
