@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +19,19 @@ from embed_service.training.export.images import Examples
 from embed_service.training.export.metadata import sha256
 from embed_service.training.export.pipeline import Exported, export
 from embed_service.training.export.verdict import Precision
-from vicinal.imaging.preprocessing import FITS, Preprocessing
+from vicinal.imaging.preprocessing import Preprocessing
 
 __all__ = ["export_encoder"]
 
 _SAID = Console(stderr=True, highlight=False)
 _RESULT = Console(highlight=False)
+
+
+class Fit(StrEnum):
+    """How pictures that are not square become so; see `Preprocessing`."""
+
+    CROP = "crop"
+    STRETCH = "stretch"
 
 
 def export_encoder(
@@ -37,15 +45,19 @@ def export_encoder(
     model: Annotated[
         str | None,
         typer.Option(
+            "--model",
+            "--backbone",
             metavar="NAME",
-            help="Instead of a checkpoint: a vision transformer of timm's with timm's pretrained weights "
-            "(downloaded on first use) and timm's own preprocessing, e.g. vit_base_patch16_224.augreg_in21k, "
-            "vit_small_patch14_dinov2, beitv2_base_patch16_224.",
+            help="Instead of a checkpoint: a vision transformer of timm's with timm's own preprocessing, "
+            "e.g. vit_base_patch16_224.augreg_in21k, vit_small_patch14_dinov2, beitv2_base_patch16_224.",
         ),
     ] = None,
     weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="With --model: a checkpoint of that model on disk, not timm's."),
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="With --model: pretrained (timm's, downloaded once; the default), or a checkpoint file.",
+        ),
     ] = None,
     precision: Annotated[
         Precision,
@@ -79,19 +91,19 @@ def export_encoder(
     judge: Annotated[
         int, typer.Option(metavar="N", min=images.LEAST, help="Judge by so many others.")
     ] = images.JUDGED,
-    size: Annotated[
+    image_size: Annotated[
         int | None,
         typer.Option(
             metavar="PIXELS", min=1, help="With --model: side of the input, a multiple of the patch's."
         ),
     ] = None,
     fit: Annotated[
-        str,
+        Fit | None,
         typer.Option(
-            metavar="|".join(FITS),
-            help="With --model: crop the largest square from a picture's middle, or stretch the whole of it.",
+            help="With --model: crop the largest square from a picture's middle (the default), or stretch "
+            "the whole picture."
         ),
-    ] = "crop",
+    ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The encoder's name, for people.")] = None,
 ) -> None:
     """Write an encoder as one ONNX file that the embedding service serves.
@@ -105,32 +117,30 @@ def export_encoder(
     Examples:
       vicinal export-encoder run/encoder.pt --out mine.onnx
       vicinal export-encoder run/encoder.pt --out mine-int8.onnx --precision int8 --images photos
-      vicinal export-encoder --model vit_small_patch14_dinov2 --size 224 --out dinov2.onnx
+      vicinal export-encoder --model vit_small_patch14_dinov2 --image-size 224 --out dinov2.onnx
       vicinal up --encoder mine.onnx
     """
-    encoder, origin = _encoder(checkpoint, model, weights, size, fit)
+    if (checkpoint is None) == (model is None):
+        raise TrainingError("give either a checkpoint (encoder.pt) or --model NAME")
+    if checkpoint is None:
+        encoder, origin = _stock(str(model), weights or backbones.PRETRAINED, image_size, fit or Fit.CROP)
+    elif (weights, image_size, fit) == (None, None, None):
+        encoder, origin = backbones.load_encoder(checkpoint), {"checkpoint_sha256": sha256(checkpoint)}
+    else:
+        raise TrainingError("--weights, --image-size and --fit go with --model: a checkpoint knows them")
     encoder = encoder._replace(preprocessing=_named(encoder.preprocessing, name, precision))
     examples = _examples(encoder.preprocessing, folder, labels, tile, calibrate, judge)
     _show(export(encoder, out, precision, examples, origin, _tell), examples)
 
 
-def _encoder(
-    checkpoint: Path | None, model: str | None, weights: Path | None, size: int | None, fit: str
-) -> tuple[backbones.Encoder, dict[str, Any]]:
-    """The encoder, and where its weights came from."""
-    if (checkpoint is None) == (model is None):
-        raise TrainingError("give either a checkpoint (encoder.pt) or --model NAME")
-    if checkpoint is not None:
-        if weights is not None or size is not None:
-            raise TrainingError("--weights and --size go with --model: a checkpoint says both itself")
-        return backbones.load_encoder(checkpoint), {"checkpoint_sha256": sha256(checkpoint)}
-    if fit not in FITS:
-        raise TrainingError(f"--fit is {fit}, expected one of {', '.join(FITS)}")
-    spec = backbones.BackboneSpec(str(model), image_size=size)
-    if weights is not None:
-        return backbones.build(spec, str(weights), fit), {"checkpoint_sha256": sha256(weights)}
-    encoder = backbones.build(spec, backbones.PRETRAINED, fit)
-    return encoder, {"weights": "timm, pretrained", **_published(encoder)}
+def _stock(name: str, weights: str, size: int | None, fit: Fit) -> tuple[backbones.Encoder, dict[str, Any]]:
+    """A transformer of timm's, and where its weights came from."""
+    encoder = backbones.build(backbones.BackboneSpec(name, image_size=size), weights, fit)
+    if weights == backbones.PRETRAINED:
+        return encoder, {"weights": "timm, pretrained", **_published(encoder)}
+    if weights == backbones.SCRATCH:
+        return encoder, {"weights": "none: torch's random state"}
+    return encoder, {"checkpoint_sha256": sha256(Path(weights))}
 
 
 def _published(encoder: backbones.Encoder) -> dict[str, str]:
