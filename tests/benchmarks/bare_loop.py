@@ -1,0 +1,94 @@
+"""What ONNX Runtime can do with an encoder when nothing is around it, and images to feed encoders with."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from PIL import Image
+
+from embed_service.limits import Limits
+from vicinal.imaging.decode import decode
+from vicinal.imaging.preprocessing import Preprocessing
+
+__all__ = ["BATCHES", "BareLoop", "Figure", "make_images"]
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement: images a second, median latency and CPU an image in seconds."""
+
+    rate: float
+    p50: float
+    server_cpu: float
+    client_cpu: float = 0.0
+
+
+class BareLoop:
+    """An encoder in this process, and tensors ready for it.
+
+    Attributes:
+        name: the encoder's.
+    """
+
+    def __init__(self, path: Path, images: Sequence[bytes]) -> None:
+        self._session = onnxruntime.InferenceSession(path)
+        text = self._session.get_modelmeta().custom_metadata_map["vicinal.preprocessing"]
+        form = Preprocessing.from_json(text)
+        pictures = np.stack([form.resized(decode(image, Limits())) for image in images[: max(BATCHES)]])
+        self.name = form.name
+        self._ready = form.normalised(pictures)
+        self._input = self._session.get_inputs()[0].name
+
+    def unit_vectors(self, count: int) -> Floats:
+        """Return the unit vectors of the first `count` images."""
+        features = self._run(count)
+        vectors: Floats = features / np.linalg.norm(features, axis=1, keepdims=True)
+        return vectors
+
+    def measure(self, batch: int, seconds: float) -> Figure:
+        """Run again and again on `batch` tensors, for about so long."""
+        self._run(batch)
+        taken: list[float] = []
+        cpu = time.process_time()
+        while sum(taken) < seconds or len(taken) < 3:
+            started = time.perf_counter()
+            self._run(batch)
+            taken.append(time.perf_counter() - started)
+        images = batch * len(taken)
+        return Figure(images / sum(taken), statistics.median(taken), (time.process_time() - cpu) / images)
+
+    def best_batch(self, seconds: float) -> int:
+        """Return the fastest batch size; what each gives is printed."""
+        rates = {batch: self.measure(batch, seconds).rate for batch in BATCHES}
+        print(
+            "bare loop, images/s by batch size:", *(f"{b}: {rate:.1f}" for b, rate in rates.items()), sep="  "
+        )
+        return max(rates, key=rates.__getitem__)
+
+    def _run(self, batch: int) -> Floats:
+        features: Floats = self._session.run(None, {self._input: self._ready[:batch]})[0]
+        return features
+
+
+def make_images(count: int, side: int = 256) -> list[bytes]:
+    """Return smooth noise, `side` × `side` pixels: JPEG and PNG in turns, the same ones every time."""
+    rng = np.random.default_rng(0)
+    found = []
+    for number in range(count):
+        small = Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+        file = BytesIO()
+        large = small.resize((side, side), Image.Resampling.BICUBIC)
+        large.save(file, ("JPEG", "PNG")[number % 2], quality=90)
+        found.append(file.getvalue())
+    return found
