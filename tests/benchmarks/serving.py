@@ -155,8 +155,8 @@ def middle(figures: Sequence[Figure], key: str) -> float:
 def versions(python: str, *names: str) -> str:
     """What the interpreter `python` has installed of `names`."""
     script = (
-        "import importlib.metadata as m, platform, sys; "
-        "print(f'Python {platform.python_version()}', *(name + ' ' + m.version(name) for name in sys.argv[1:]))"
+        "import platform, sys; from importlib.metadata import version; "
+        "print('Python', platform.python_version(), *(f'{name} {version(name)}' for name in sys.argv[1:]))"
     )
     done = subprocess.run([python, "-c", script, *names], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()

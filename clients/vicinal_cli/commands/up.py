@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,9 @@ from vicinal_cli.up.pair import PairOptions, run_pair
 
 __all__ = ["up"]
 
+_VECTORS = "vectors"
+"""Folder of the embedding service's cache, in the data folder."""
+
 
 class Device(StrEnum):
     """Where the encoder runs."""
@@ -23,11 +27,18 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     GPU = "gpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
 
 
 def up(
     data_dir: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the embedded store keeps samples and labels.")
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help="Where the embedded store keeps samples and labels, and the embedding service the vectors "
+            "it has made, so that the same images need not be embedded again.",
+        ),
     ] = Path("vicinal-data"),
     redis_url: Annotated[
         str | None,
@@ -39,7 +50,15 @@ def up(
         bool, typer.Option("--allow-cache-only", help="Accept a store that may lose what it acknowledged.")
     ] = False,
     encoder: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="An ONNX encoder instead of the starter encoder.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="An ONNX encoder instead of the starter encoder; the first of several is the default.",
+        ),
+    ] = None,
+    encoder_folder: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where `vicinal encoders load` may load ONNX files from."),
     ] = None,
     device: Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")] = Device.AUTO,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
@@ -62,14 +81,22 @@ def up(
     """
     require("vicinal up", "graph,embed", *EMBED, *GRAPH)
     store = ["--redis-url", redis_url] if redis_url else ["--data-dir", str(data_dir)]
+    with suppress(OSError):  # a service that cannot use it says so
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    vectors = ["--cache-folder", str(data_dir / _VECTORS)]
     options = PairOptions(
         host,
         embed_port,
         graph_port,
-        ["--device", device.value, *(["--encoder", str(encoder)] if encoder else [])],
+        [*vectors, "--device", device.value, *_encoders(encoder or [], encoder_folder)],
         [*store, *(["--allow-cache-only"] if allow_cache_only else [])],
     )
     asyncio.run(run_pair(options, _say_serving))
+
+
+def _encoders(files: list[Path], folder: Path | None) -> list[str]:
+    given = [word for file in files for word in ("--encoder", str(file))]
+    return [*given, *(["--encoder-folder", str(folder)] if folder else [])]
 
 
 def _say_serving(embed: str, graph: str) -> None:

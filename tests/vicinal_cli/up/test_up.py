@@ -3,8 +3,10 @@
 import os
 import signal
 
+import grpc
 import pytest
 
+from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 from vicinal_client import EmbedClient, GraphClient
 
 
@@ -40,6 +42,19 @@ def test_what_was_written_is_there_the_next_time(up):
             if not names:
                 client.create_dataset("kept", dimension=2, classes=["a", "b"])
         assert running.stop()[0] == 0
+
+
+def test_vectors_are_made_once(up, pictures):
+    images = [path.read_bytes() for path in sorted(pictures.rglob("*.*"))[:8]]
+    answers = []
+    for _ in range(2):
+        running = up()
+        with grpc.insecure_channel(running.addresses()["VICINAL_EMBED"]) as channel:
+            stub = embed_pb2_grpc.EmbeddingServiceStub(channel)
+            answers.append(stub.Embed(embed_pb2.EmbedRequest(images=images), timeout=60))
+        assert running.stop()[0] == 0
+    assert [{result.cached for result in answer.results} for answer in answers] == [{False}, {True}]
+    assert answers[0].embeddings == answers[1].embeddings
 
 
 def test_nothing_outlives_a_killed_up(up):
