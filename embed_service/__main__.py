@@ -24,6 +24,7 @@ from embed_service.encoders.folder import EncoderFolder
 from embed_service.encoders.registry import Registry
 from embed_service.flags import parser
 from embed_service.limits import Limits
+from embed_service.rpc import inference
 from embed_service.rpc.servicer import DOMAIN, SERVICE, EmbeddingServicer
 from embed_service.starter import STARTER_ENCODER
 from vicinal.embed.v1 import embed_pb2_grpc
@@ -113,9 +114,11 @@ def assemble(flags: argparse.Namespace, encoders: Sequence[Encoder], load: Load)
     cache = open_cache(flags.cache_folder, flags.cache_bytes)
     pipeline = Pipeline(limits, decoders=flags.decoders, cache=cache)
     servicer = EmbeddingServicer(pipeline, registry, limits, stream_window=flags.stream_window)
+    inferring = inference.InferenceServicer(pipeline, registry, limits)
 
     def register(server: grpc.aio.Server) -> None:
         embed_pb2_grpc.add_EmbeddingServiceServicer_to_server(servicer, server)
+        inference.add_to_server(inferring, server)
 
     options = ServerOptions(
         host=flags.host,
@@ -125,7 +128,7 @@ def assemble(flags: argparse.Namespace, encoders: Sequence[Encoder], load: Load)
         grace=flags.grace,
         port_file=flags.port_file,
     )
-    server = Server(options, domain=DOMAIN, services=[SERVICE], register=register)
+    server = Server(options, domain=DOMAIN, services=[SERVICE, inference.SERVICE], register=register)
     return Service(server, registry, pipeline, cache)
 
 

@@ -15,8 +15,9 @@ from embed_service.encoder.bound import BoundRuns
 from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.session import CPU, Device, Hardware, open_session
 from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
+from vicinal.wire.vectors import unit_rows
 
-__all__ = ["METADATA_KEY", "Encoder", "digest_of", "sidecar_of", "unit_rows"]
+__all__ = ["METADATA_KEY", "Encoder", "digest_of", "sidecar_of"]
 
 METADATA_KEY = "vicinal.preprocessing"
 """Key in the ONNX file's metadata_props whose value is the preprocessing's JSON."""
@@ -154,15 +155,6 @@ def digest_of(data: bytes, preprocessing: Preprocessing) -> str:
 def sidecar_of(path: Path) -> Path:
     """Return where the preprocessing of the encoder `path` stands when it is not inside: FILE.onnx.json."""
     return path.with_name(path.name + ".json")
-
-
-def unit_rows(features: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
-    """Return `features` (n, d) with rows of length 1; zero and non-finite rows become zeros."""
-    wide = features.astype(np.float64)  # float32 squares overflow from 2e19 on
-    wide[~np.isfinite(wide).all(axis=1)] = 0
-    length = np.linalg.norm(wide, axis=1, keepdims=True)
-    unit: npt.NDArray[np.float32] = (wide / np.where(length > 0, length, 1)).astype(np.float32)
-    return unit
 
 
 def _preprocessing(session: Any, path: Path) -> Preprocessing:

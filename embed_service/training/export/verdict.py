@@ -15,7 +15,8 @@ import onnx
 import torch
 from torch import nn
 
-from embed_service.encoder.model import Encoder, unit_rows
+from embed_service.encoder.model import Encoder
+from vicinal.wire.vectors import unit_rows
 from embed_service.training import backbones
 from embed_service.training.errors import TrainingError
 from embed_service.training.export import neighbours

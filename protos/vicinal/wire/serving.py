@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -126,7 +127,7 @@ class Server:
         self._register(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection(
-            [*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME], server
+            [*filter(_is_described, self._services), health.SERVICE_NAME, reflection.SERVICE_NAME], server
         )
         await self.set_serving(False)
         try:
@@ -283,6 +284,15 @@ class Refusals(grpc.aio.ServerInterceptor):
             await context.abort_with_status(to_status(error, self._domain))
         logger.error("%s failed unexpectedly", method, exc_info=error)
         await context.abort(grpc.StatusCode.INTERNAL, "internal error; the service's log has the details")
+
+
+def _is_described(service: str) -> bool:
+    """Whether this process knows the methods of `service`: tools stumble over a name that leads nowhere."""
+    try:
+        descriptor_pool.Default().FindServiceByName(service)
+    except KeyError:
+        return False
+    return True
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -10,14 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from onnx import TensorProto, helper
 
 from embed_service.encoder.describe import main as describe
 from embed_service.encoder.errors import EncoderError
-from embed_service.encoder.model import Encoder, sidecar_of, unit_rows
+from embed_service.encoder.model import Encoder, sidecar_of
 from embed_service.starter import STARTER_ENCODER
 
 Build = Callable[..., Any]
@@ -164,24 +161,6 @@ def test_probe_notices_useless_vectors(save: Any, build_model: Build) -> None:
             tensor.raw_data = bytes(len(tensor.raw_data))
     with pytest.raises(EncoderError, match="zero or non-finite"):
         Encoder(save(model)).probe()
-
-
-FEATURES = hnp.arrays(
-    np.float32, st.tuples(st.integers(1, 5), st.integers(1, 7)), elements=st.floats(width=32, allow_nan=True)
-)
-
-
-@given(FEATURES)
-def test_unit_rows(features: Any) -> None:
-    rows = unit_rows(features)
-    assert rows.dtype == np.float32
-    for feature, row in zip(features.astype(float), rows, strict=True):
-        if np.isfinite(feature).all() and feature.any():
-            np.testing.assert_allclose(np.linalg.norm(row), 1, atol=1e-6)
-            scaled = feature / np.abs(feature).max()
-            np.testing.assert_allclose(row, scaled / np.linalg.norm(scaled), atol=1e-6)
-        else:
-            assert not row.any()
 
 
 def test_describe_writes_and_shows(save: Any, build_model: Build, capsys: pytest.CaptureFixture[str]) -> None:

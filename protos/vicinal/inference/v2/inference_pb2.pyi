@@ -641,7 +641,7 @@ class ModelInferResponse(_message.Message):
     @_builtins.property
     def raw_output_contents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """The elements of `outputs`, in their order, when they are raw. The embedding
-        service answers raw inputs, and requests of FP16, raw.
+        service answers raw inputs raw.
         """
 
     def __init__(
