@@ -13,6 +13,7 @@ from vicinal_cli.commands.add import add
 from vicinal_cli.commands.beliefs import classify, export
 from vicinal_cli.commands.demo import demo
 from vicinal_cli.commands.embed import embed
+from vicinal_cli.commands.encoders import app as encoders
 from vicinal_cli.commands.experiment.commands import app as experiment
 from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
@@ -42,6 +43,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
+app.add_typer(encoders, name="encoders", rich_help_panel="Services")
 app.add_typer(experiment, name="experiment", rich_help_panel="Measurements")
 
 

@@ -1,13 +1,25 @@
 """The Python SDK of vicinal: label a handful of images; the neighbourhood does the rest.
 
 `EmbedClient` turns images into vectors; `GraphClient` keeps vectors and labels and tells what follows from
-them. `AsyncEmbedClient` and `AsyncGraphClient` are the same for asyncio. Everything public is here.
+them. `InferenceClient` stands in for `EmbedClient` where another server has the encoder. `AsyncEmbedClient`,
+`AsyncGraphClient` and `AsyncInferenceClient` are the same for asyncio. Everything public is here.
 """
 
 from vicinal_client._async._embed import AsyncEmbedClient
 from vicinal_client._async._graph import AsyncGraphClient
+from vicinal_client._async._inference import AsyncInferenceClient
 from vicinal_client._dataset_types import Dataset, GraphLimits
-from vicinal_client._embed_types import Embedded, Embeddings, EmbedLimits, ImageError, Model, Timing
+from vicinal_client._embed_types import (
+    Embedded,
+    Embeddings,
+    EmbedLimits,
+    ImageError,
+    LoadedModel,
+    Model,
+    Models,
+    Priority,
+    Timing,
+)
 from vicinal_client._exceptions import (
     Aborted,
     AlreadyExists,
@@ -45,6 +57,7 @@ from vicinal_client._progress import Progress
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._sync._embed import EmbedClient
 from vicinal_client._sync._graph import GraphClient
+from vicinal_client._sync._inference import InferenceClient
 
 __all__ = [
     "Aborted",
@@ -53,6 +66,7 @@ __all__ = [
     "AnnotatorNoise",
     "AsyncEmbedClient",
     "AsyncGraphClient",
+    "AsyncInferenceClient",
     "Beliefs",
     "Cancelled",
     "Classification",
@@ -72,15 +86,19 @@ __all__ = [
     "GraphClient",
     "GraphLimits",
     "ImageError",
+    "InferenceClient",
     "Interval",
     "InvalidArgument",
     "Label",
     "LabelKey",
     "Labels",
+    "LoadedModel",
     "Method",
     "Model",
+    "Models",
     "Noise",
     "NotFound",
+    "Priority",
     "Progress",
     "Propagation",
     "Reason",

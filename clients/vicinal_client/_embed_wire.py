@@ -6,9 +6,31 @@ from dataclasses import fields
 
 from vicinal.embed.v1 import embed_pb2, errors_pb2
 from vicinal.wire.tensors import unpack
-from vicinal_client._embed_types import Embedded, Embeddings, EmbedLimits, ImageError, Key, Model, Timing
+from vicinal_client._embed_types import (
+    Embedded,
+    Embeddings,
+    EmbedLimits,
+    ImageError,
+    Key,
+    LoadedModel,
+    Model,
+    Models,
+    Priority,
+    Timing,
+)
 
-__all__ = ["embedded", "embeddings", "model"]
+__all__ = ["embedded", "embeddings", "loaded_model", "model", "models", "priority_value"]
+
+_PRIORITIES = {
+    None: embed_pb2.PRIORITY_UNSPECIFIED,
+    Priority.INTERACTIVE: embed_pb2.PRIORITY_INTERACTIVE,
+    Priority.BULK: embed_pb2.PRIORITY_BULK,
+}
+
+
+def priority_value(priority: Priority | None) -> embed_pb2.Priority.ValueType:
+    """Return `priority` on the wire."""
+    return _PRIORITIES[priority]
 
 
 def model(message: embed_pb2.GetModelResponse) -> Model:
@@ -24,6 +46,16 @@ def model(message: embed_pb2.GetModelResponse) -> Model:
     )
 
 
+def models(message: embed_pb2.ListModelsResponse) -> Models:
+    """Return the encoders in `message`."""
+    return Models(tuple(map(loaded_model, message.models)), tuple(message.files))
+
+
+def loaded_model(message: embed_pb2.Model) -> LoadedModel:
+    """Return the encoder that `message` describes."""
+    return LoadedModel(**{field.name: getattr(message, field.name) for field in fields(LoadedModel)})
+
+
 def embeddings(message: embed_pb2.EmbedResponse) -> Embeddings:
     """Return the vectors in `message`."""
     return Embeddings(
@@ -32,6 +64,7 @@ def embeddings(message: embed_pb2.EmbedResponse) -> Embeddings:
         content_sha256=tuple(result.content_sha256 for result in message.results),
         encoder_digest=message.encoder_digest,
         timing=_timing(message.timing),
+        cached=tuple(result.cached for result in message.results),
     )
 
 
@@ -44,6 +77,7 @@ def embedded(key: Key, message: embed_pb2.StreamEmbedResponse) -> Embedded[Key]:
         content_sha256=message.result.content_sha256,
         encoder_digest=message.encoder_digest,
         timing=_timing(message.timing),
+        cached=message.result.cached,
     )
 
 

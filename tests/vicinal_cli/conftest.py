@@ -84,8 +84,21 @@ def living(mark, folder):
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory):
-    """The file of a tiny encoder: a random linear map of 8 × 8 pixels."""
-    weights = np.random.default_rng(5).normal(size=(3 * SIDE * SIDE, DIMENSION)).astype(np.float32)
+    """The file of a tiny encoder."""
+    return linear_encoder(tmp_path_factory.mktemp("encoder") / "tiny.onnx", PREPROCESSING, seed=5)
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory):
+    """A folder with another encoder, `other.onnx`, which calls itself "other"."""
+    folder = tmp_path_factory.mktemp("encoders")
+    linear_encoder(folder / "other.onnx", PREPROCESSING.replace('"tiny"', '"other"'), seed=6)
+    return folder
+
+
+def linear_encoder(path, preprocessing, seed):
+    """Write an encoder that is a random linear map of 8 × 8 pixels."""
+    weights = np.random.default_rng(seed).normal(size=(3 * SIDE * SIDE, DIMENSION)).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["image"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["features"]),
@@ -98,8 +111,7 @@ def encoder(tmp_path_factory):
         [numpy_helper.from_array(weights, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"vicinal.preprocessing": PREPROCESSING})
-    path = tmp_path_factory.mktemp("encoder") / "tiny.onnx"
+    helper.set_model_props(model, {"vicinal.preprocessing": preprocessing})
     onnx.save(model, path)
     return path
 
@@ -122,9 +134,10 @@ def paint(root, count, seed=0):
 
 
 @pytest.fixture(scope="session")
-def addresses(encoder, tmp_path_factory):
+def addresses(encoder, encoder_folder, tmp_path_factory):
     """The environment that tells the command line where a pair of services is."""
-    running = Running(tmp_path_factory.mktemp("pair"), "--encoder", str(encoder))
+    flags = ("--encoder", str(encoder), "--encoder-folder", str(encoder_folder))
+    running = Running(tmp_path_factory.mktemp("pair"), *flags)
     try:
         yield running.addresses()
     finally:

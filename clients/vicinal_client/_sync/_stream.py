@@ -21,7 +21,7 @@ import grpc
 
 from vicinal.embed.v1 import embed_pb2
 from vicinal_client import _embed_wire as wire
-from vicinal_client._embed_types import Embedded, ImageError
+from vicinal_client._embed_types import Embedded, ImageError, Priority
 from vicinal_client._exceptions import (
     ConnectionFailed,
     DeadlineExceeded,
@@ -30,7 +30,8 @@ from vicinal_client._exceptions import (
     failure_of,
 )
 from vicinal_client._retry import Deadline, RetryPolicy
-from vicinal_client._sync._backend import Queue, StreamCall, answers, read_bytes, sleep
+from vicinal_client._sync._backend import Queue, StreamCall, answers, sleep
+from vicinal_client._sync._files import image_content
 
 __all__ = ["Run"]
 
@@ -49,6 +50,7 @@ class Run(Generic[Key]):
         *,
         max_image_bytes: int,
         encoder_digest: str,
+        priority: Priority | None,
         in_flight: int,
         timeout: float,
     ) -> None:
@@ -64,6 +66,7 @@ class Run(Generic[Key]):
         self._again: deque[tuple[int, tuple[Key, bytes | Path]]] = deque()
         self._max_image_bytes = max_image_bytes
         self._digest = encoder_digest
+        self._priority = wire.priority_value(priority)
         self._in_flight = in_flight
         self._timeout = timeout
 
@@ -145,12 +148,14 @@ class Run(Generic[Key]):
 
     def _send(self, index: int, key: Key, image: bytes | Path, requests: Requests) -> Embedded[Key] | None:
         """Put the image on its way, or return its outcome when that cannot be done."""
-        content = _content(image, self._max_image_bytes)
+        content = image_content(image, self._max_image_bytes)
         if isinstance(content, ImageError):
             return Embedded(key, None, content, b"", "", None)
         self._pending[index] = (key, image)
         requests.put_nowait(
-            embed_pb2.StreamEmbedRequest(index=index, image=content, encoder_digest=self._digest)
+            embed_pb2.StreamEmbedRequest(
+                index=index, image=content, encoder_digest=self._digest, priority=self._priority
+            )
         )
         return None
 
@@ -158,17 +163,3 @@ class Run(Generic[Key]):
 def _drained(requests: Requests) -> Iterator[embed_pb2.StreamEmbedRequest]:
     while (request := requests.get()) is not None:
         yield request
-
-
-def _content(image: bytes | Path, limit: int) -> bytes | ImageError:
-    """Return the image's bytes, or why they must not be sent: an over-long message would end the stream."""
-    try:
-        size = image.stat().st_size if isinstance(image, Path) else len(image)
-        if size > limit:
-            message = f"the image has {size} bytes, at most {limit} are allowed"
-            return ImageError(
-                "IMAGE_TOO_LARGE", message, {"field": "image", "limit": str(limit), "value": str(size)}
-            )
-        return read_bytes(image) if isinstance(image, Path) else image
-    except OSError as error:
-        return ImageError("UNREADABLE", f"the file cannot be read: {error}", {"field": "image"})
