@@ -31,6 +31,7 @@ NAMES = {
             "EncoderCalls",
             "FlagCalls",
             "GraphClient",
+            "InferenceClient",
             "ListCalls",
             "Pages",
             "ReadCalls",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Queue, sleep
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-from grpc.aio import Channel
+from grpc.aio import Channel, UnaryUnaryCall
 from grpc.aio import StreamStreamMultiCallable as StreamCall
 from grpc.aio import UnaryUnaryMultiCallable as UnaryCall
 
@@ -17,17 +17,25 @@ from vicinal_client._exceptions import Cancelled
 
 __all__ = [
     "Channel",
+    "PendingCall",
     "Queue",
     "StreamCall",
     "UnaryCall",
     "answer",
     "answers",
+    "begin",
+    "finished",
+    "in_thread",
     "open_channel",
     "read_bytes",
     "sleep",
 ]
 
+Request = TypeVar("Request")
 Response = TypeVar("Response")
+Result = TypeVar("Result")
+
+PendingCall = UnaryUnaryCall[Any, Response]
 
 
 def open_channel(
@@ -50,6 +58,21 @@ async def answer(call: Awaitable[Response]) -> Response:
         return await call
     except asyncio.CancelledError:
         raise _who_cancelled() from None
+
+
+def begin(method: UnaryCall[Request, Response], request: Request, timeout: float) -> PendingCall[Response]:
+    """Return the call, which is under way."""
+    return method(request, timeout=timeout)
+
+
+async def finished(call: PendingCall[Response]) -> Response:
+    """Wait for the call that `begin` returned; raises as `answer` does."""
+    return await answer(call)
+
+
+async def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return what `function` returns, which takes its time, without holding up the event loop."""
+    return await asyncio.to_thread(function, *arguments)
 
 
 async def answers(call: AsyncIterable[Response]) -> AsyncIterator[Response]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue as Queue
 from time import sleep
@@ -10,22 +10,31 @@ from typing import Any, TypeVar
 
 import grpc
 from grpc import Channel
+from grpc import Future as PendingCall
 from grpc import StreamStreamMultiCallable as StreamCall
 from grpc import UnaryUnaryMultiCallable as UnaryCall
 
+from vicinal_client._exceptions import Cancelled
+
 __all__ = [
     "Channel",
+    "PendingCall",
     "Queue",
     "StreamCall",
     "UnaryCall",
     "answer",
     "answers",
+    "begin",
+    "finished",
+    "in_thread",
     "open_channel",
     "read_bytes",
     "sleep",
 ]
 
+Request = TypeVar("Request")
 Response = TypeVar("Response")
+Result = TypeVar("Result")
 
 
 def open_channel(
@@ -45,6 +54,24 @@ def read_bytes(path: Path) -> bytes:
 def answer(call: Response) -> Response:
     """Return the call's answer, which is there already."""
     return call
+
+
+def begin(method: UnaryCall[Request, Response], request: Request, timeout: float) -> PendingCall[Response]:
+    """Return the call, which is under way."""
+    return method.future(request, timeout=timeout)
+
+
+def finished(call: PendingCall[Response]) -> Response:
+    """Wait for the call that `begin` returned, or raise `Cancelled` when it was cancelled."""
+    try:
+        return call.result()
+    except grpc.FutureCancelledError:
+        raise Cancelled("CANCELLED", "the client was closed") from None
+
+
+def in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Return what `function` returns."""
+    return function(*arguments)
 
 
 def answers(call: Iterable[Response]) -> Iterator[Response]:

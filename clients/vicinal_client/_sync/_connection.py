@@ -82,15 +82,11 @@ class Connection:
             TransportError: it has no health service.
         """
         deadline = Deadline(timeout)
-        check: UnaryCall[bytes, bytes] = self._channel.unary_unary(_HEALTH)
-        name = self._service.encode()
-        request = b"\x0a" + bytes([len(name)]) + name
         while True:
             self._check_open()
             failure: VicinalError = DeadlineExceeded("DEADLINE_EXCEEDED", f"{self.target} is not SERVING")
             try:
-                status = answer(check(request, timeout=deadline.remaining()))
-                if status == _SERVING:
+                if self._is_serving(deadline.remaining()):
                     return
             except grpc.RpcError as error:
                 failure = failure_of(error)
@@ -99,6 +95,12 @@ class Connection:
             if deadline.remaining() <= _POLL_SECONDS:
                 raise failure
             sleep(_POLL_SECONDS)
+
+    def _is_serving(self, timeout: float) -> bool:
+        check: UnaryCall[bytes, bytes] = self._channel.unary_unary(_HEALTH)
+        name = self._service.encode()
+        request = b"\x0a" + bytes([len(name)]) + name
+        return answer(check(request, timeout=timeout)) == _SERVING
 
     def _call(
         self, method: UnaryCall[Request, Response], request: Request, timeout: float | None
