@@ -1,0 +1,5 @@
+"""The commands, which `vicinal` passes on as they are.
+
+options      what several commands ask for
+train_cmd    `vicinal train`
+"""

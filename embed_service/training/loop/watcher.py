@@ -1,0 +1,93 @@
+"""What is measured while a run goes on, and what is said of it."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from embed_service.training.data.pictures import Pictures
+from embed_service.training.loop.display import Display
+from embed_service.training.loop.metrics import Metrics, Row
+from embed_service.training.loop.probe import probe
+from embed_service.training.loop.settings import Watch
+from embed_service.training.loop.spread import ALARM, CollapseAlarm, spread
+from embed_service.training.loop.trainer import Done, Trainer
+
+__all__ = ["Watcher"]
+
+
+class Watcher:
+    """Follows one run in one process.
+
+    Args:
+        trainer: whose encoder is probed.
+        pictures: that are trained on.
+        watch: what is watched, and how often.
+        display: where it is shown.
+        metrics: where it is written.
+        accelerator: gives the probe's precision.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        pictures: Pictures,
+        watch: Watch,
+        display: Display,
+        metrics: Metrics,
+        accelerator: Accelerator,
+    ) -> None:
+        self._trainer, self._pictures, self._watch = trainer, pictures, watch
+        self._display, self._metrics, self._accelerator = display, metrics, accelerator
+        self._alarm = CollapseAlarm()
+        self._losses: list[Tensor] = []
+        self._since = time.monotonic()
+        self.knn: float | None = None
+        self.collapsed = False
+
+    def begin(self) -> None:
+        """Measure the encoder before its first step."""
+        self.knn = self._probe()
+        self._tell(Row(0, 0.0, knn=self.knn))
+
+    def stepped(self, done: int, step: Done) -> None:
+        """Take in that `done` steps are done, the last of which was `step`."""
+        self._losses.append(step.loss)
+        self._display.stepped(done)
+        steps, every = self._trainer.settings.steps, self._watch.probe_every
+        probing = done == steps or (every > 0 and done % every == 0)
+        if not probing and done % self._watch.log_every:
+            return
+        loss = float(torch.stack(self._losses).mean())
+        pace = len(self._losses) / max(time.monotonic() - self._since, 1e-9)
+        wide = spread(step.features)
+        if probing:
+            self.knn = self._probe()
+        epoch = done * self._trainer.settings.batch / len(self._pictures)
+        probed = self.knn if probing else None
+        self._tell(Row(done, epoch, loss, wide, step.learning_rate, step.momentum, pace, probed))
+        if self._alarm.heard(wide):
+            self.collapsed = True
+            self._display.say(
+                f"collapse: the embeddings' spread is {wide:.4f}, below {ALARM}: all images have nearly the same "
+                "vector. A larger tau, a smaller learning rate or more warm-up may help."
+            )
+
+    def pause(self, seconds: float) -> None:
+        """Do not count `seconds`, just spent, as training."""
+        self._since += seconds
+
+    def _tell(self, row: Row) -> None:
+        self._metrics.write(row)
+        self._display.show(row)
+        self._losses = []
+        self._since = time.monotonic()
+
+    def _probe(self) -> float | None:
+        encoder = self._trainer.encoder
+        autocast = self._accelerator.autocast()
+        model = self._trainer.learner.encoder
+        return probe(model, encoder.preprocessing, self._pictures, self._watch.probe_images, autocast)
