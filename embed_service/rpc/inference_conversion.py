@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from embed_service.batching.outcome import Outcome
 from embed_service.batching.turns import Priority
 from embed_service.encoder.model import Encoder
 from embed_service.limits import Limits
+from vicinal.embed.v1 import embed_pb2
 from vicinal.inference.v2 import inference_pb2
 from vicinal.wire.errors import InvalidArgument
 from vicinal.wire.inference import BYTES, Tensor, bad_tensor, unpack_floats, unpack_strings
@@ -25,6 +25,7 @@ EMBEDDINGS = "embeddings"
 Given = list[bytes] | npt.NDArray[np.floating[Any]]
 """Encoded images, or inputs of the encoder, (n, 3, size, size)."""
 
+_TOLD_LIMITS = tuple(embed_pb2.Limits.DESCRIPTOR.fields_by_name)
 _PICTURES = ("FP32", "FP16")
 _NOT_SPOKEN = ("shared_memory_region", "classification")
 """Parameters of tensors that would change what an answer means or where it goes."""
@@ -49,7 +50,7 @@ def metadata(
             of(name=encoder.input_name, datatype="FP32", shape=[-1, *encoder.input_shape]),
         ],
         outputs=[of(name=EMBEDDINGS, datatype="FP32", shape=[-1, encoder.dimension])],
-        properties=properties | {field.name: str(getattr(limits, field.name)) for field in fields(limits)},
+        properties=properties | {name: str(getattr(limits, name)) for name in _TOLD_LIMITS},
     )
 
 

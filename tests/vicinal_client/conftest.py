@@ -16,7 +16,15 @@ import pytest
 from vicinal.embed.v1 import embed_pb2_grpc
 from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal.wire.serving import Server, ServerOptions
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient, EmbedClient, GraphClient, RetryPolicy
+from vicinal_client import (
+    AsyncEmbedClient,
+    AsyncGraphClient,
+    AsyncInferenceClient,
+    EmbedClient,
+    GraphClient,
+    InferenceClient,
+    RetryPolicy,
+)
 
 QUICK = RetryPolicy(attempts=4, initial_backoff=0.01, max_backoff=0.05)
 
@@ -223,16 +231,20 @@ def embed_script(start):
 @pytest.fixture(params=["sync", "async"])
 def connect(request, background):
     """Make clients of both kinds and close them at the end: `connect("graph", address, **options)`."""
-    kinds = {"graph": (GraphClient, AsyncGraphClient), "embed": (EmbedClient, AsyncEmbedClient)}
+    kinds = {
+        "graph": (GraphClient, AsyncGraphClient),
+        "embed": (EmbedClient, AsyncEmbedClient),
+        "inference": (InferenceClient, AsyncInferenceClient),
+    }
     clients = []
 
-    def make(kind, address, **options):
+    def make(kind, *address, **options):
         options.setdefault("retry", QUICK)
         plain, asynchronous = kinds[kind]
         if request.param == "sync":
-            client = plain(address, **options)
+            client = plain(*address, **options)
         else:
-            client = Blocking(background, lambda: asynchronous(address, **options))
+            client = Blocking(background, lambda: asynchronous(*address, **options))
         clients.append(client)
         return client
 

@@ -11,11 +11,22 @@ from pathlib import Path
 import pytest
 
 import vicinal_client
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient, EmbedClient, GraphClient
+from vicinal_client import (
+    AsyncEmbedClient,
+    AsyncGraphClient,
+    AsyncInferenceClient,
+    EmbedClient,
+    GraphClient,
+    InferenceClient,
+)
 
 CLIENTS = Path(vicinal_client.__file__).parent.parent
-HEAVY = ["torch", "onnxruntime", "hnswlib", "scipy", "numba", "redis", "pyarrow"]
-TWINS = [(AsyncGraphClient, GraphClient), (AsyncEmbedClient, EmbedClient)]
+HEAVY = ["PIL", "torch", "onnxruntime", "hnswlib", "scipy", "numba", "redis", "pyarrow"]
+TWINS = [
+    (AsyncGraphClient, GraphClient),
+    (AsyncEmbedClient, EmbedClient),
+    (AsyncInferenceClient, InferenceClient),
+]
 
 
 def exported():

@@ -318,9 +318,8 @@ class ModelMetadataResponse(_message.Message):
     @_builtins.property
     def properties(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What else is known of it. Ours has `encoder_digest`, `preprocessing_json`
-        and `provider`, as in vicinal.embed.v1.GetModelResponse, and
-        `max_images`, `max_image_bytes`, `max_pixels`, `max_message_bytes` and
-        `max_queue`, as in vicinal.embed.v1.Limits. Triton sends none.
+        and `provider`, as in vicinal.embed.v1.GetModelResponse, and the fields of
+        vicinal.embed.v1.Limits by their names. Triton has none.
         """
 
     def __init__(
