@@ -26,6 +26,9 @@ from embed_service.training.export.smoothing import smoothed
 __all__ = ["Quantised", "quantised"]
 
 _STEPS = 255
+_ORDINARY = 0.95
+"""The share of channels that a few huge ones must leave visible."""
+
 LEAST_RATIO = 100.0
 """Least power of an input over that of its rounding error (20 dB) at which its product is rounded."""
 
@@ -71,9 +74,10 @@ def _products(model: onnx.ModelProto) -> list[onnx.NodeProto]:
 
 
 def _ratio(spread: Spread) -> float:
-    """Power of a tensor over that of its rounding error, a step's square over 12."""
+    """Power of a tensor's ordinary channels over that of its rounding error, a step's square over 12."""
+    powers = np.sort(spread.power)
     step = _step(spread)
-    return float(spread.power.mean() / (step * step / 12))
+    return float(powers[: max(1, int(_ORDINARY * len(powers)))].mean() / (step * step / 12))
 
 
 def _step(spread: Spread) -> float:

@@ -24,7 +24,7 @@ _TINIEST = 1e-5
 
 
 def smoothed(model: onnx.ModelProto, spreads: Mapping[str, Spread]) -> dict[str, Spread]:
-    """Smooth, in place, every LayerNorm of `model` that only products with weights read.
+    """Smooth, in place, every LayerNorm of `model` whose values only products with weights read.
 
     Args:
         model: a tidy float32 graph (see `traced`).
@@ -44,8 +44,9 @@ def smoothed(model: onnx.ModelProto, spreads: Mapping[str, Spread]) -> dict[str,
             continue
         output = norm.output[0]
         scales = [weights[name] for name in norm.input[1:]]
-        products = [weights[node.input[1]] for node in readers[output] if _multiplies(node, output, weights)]
-        if len(products) < len(readers[output]) or any(_shared(t, readers) for t in (*scales, *products)):
+        reading = [node for node in readers[output] if node.op_type != "Shape"]
+        products = [weights[node.input[1]] for node in reading if _multiplies(node, output, weights)]
+        if len(products) < len(reading) or any(_shared(tensor, readers) for tensor in (*scales, *products)):
             continue
         factors = _factors(spreads[output], [numpy_helper.to_array(product) for product in products])
         for tensor in scales:

@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from embed_service.encoder.model import Encoder
-from vicinal.wire.vectors import unit_rows
 from embed_service.training import backbones
 from embed_service.training.errors import TrainingError
 from embed_service.training.export import neighbours
 from embed_service.training.export.graph import IMAGE
 from embed_service.training.export.images import Examples
 from embed_service.training.export.observation import Batch, session
+from vicinal.wire.vectors import unit_rows
 
 __all__ = ["Accuracy", "Precision", "Verdict", "check", "doubts", "judge"]
 
