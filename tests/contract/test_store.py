@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from graph_service.events import (
     DatasetCreated,
     DatasetUpdated,
+    EncoderChanged,
     LabelsAdded,
     LabelsRemoved,
     Method,
@@ -25,6 +26,8 @@ from graph_service.events import (
     SamplesAdded,
     SamplesRemoved,
     Trust,
+    VectorsDiscarded,
+    VectorsStaged,
 )
 from graph_service.log.base import Entry, Receipt, Write
 from graph_service.log.redis_store import RedisStore
@@ -39,6 +42,9 @@ ONE_OF_EACH = [
     LabelsRemoved(("a",), ("ann",)),
     DatasetUpdated(Method.PAPER, None, 5, ("mouse",)),
     SamplesRemoved(("b",)),
+    VectorsStaged("cd" * 32, ("a",), np.eye(1, 5, dtype=np.float16), (b"",)),
+    VectorsDiscarded("cd" * 32),
+    EncoderChanged("cd" * 32),
 ]
 
 
@@ -53,8 +59,8 @@ def labelling(number):
 def plain(entry):
     """Entries hold arrays, which `==` does not compare."""
     event = entry.event
-    if isinstance(event, SamplesAdded):
-        event = ("samples", event.ids, event.vectors.tolist(), event.content_hashes)
+    if isinstance(event, SamplesAdded | VectorsStaged):
+        event = (type(event), event.ids, event.vectors.tolist(), event.content_hashes)
     return entry.revision, entry.request_id, event
 
 
@@ -71,10 +77,10 @@ def test_every_kind_of_event_comes_back(store):
     receipt, log = store.create(Write("r0", CREATED))
     rest = [Write(f"r{i}", event) for i, event in enumerate(ONE_OF_EACH[1:], start=1)]
     receipts = log.append(rest)
-    assert [receipt, *receipts] == [Receipt(revision, False) for revision in range(1, 7)]
+    assert [receipt, *receipts] == [Receipt(revision, False) for revision in range(1, 10)]
     expected = [plain(Entry(i + 1, f"r{i}", event)) for i, event in enumerate(ONE_OF_EACH)]
     assert entries(log) == entries(store.open("cats")) == expected
-    assert log.head() == 6
+    assert log.head() == len(ONE_OF_EACH)
     assert log.name == "cats"
 
 

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from graph_service.events import (
     DatasetCreated,
     DatasetUpdated,
+    EncoderChanged,
     LabelsAdded,
     LabelsRemoved,
     Method,
@@ -19,6 +20,8 @@ from graph_service.events import (
     SamplesAdded,
     SamplesRemoved,
     Trust,
+    VectorsDiscarded,
+    VectorsStaged,
 )
 from graph_service.log.codec import VERSION, decode, encode
 
@@ -41,6 +44,10 @@ def samples_added(draw):
     return SamplesAdded(ids, vectors, hashes)
 
 
+def staged(digest, added):
+    return VectorsStaged(digest, added.ids, added.vectors, added.content_hashes)
+
+
 def events():
     trusts, methods = st.sampled_from(Trust), st.sampled_from(Method)
     names = st.lists(TEXTS).map(tuple)
@@ -50,6 +57,9 @@ def events():
         st.builds(DatasetUpdated, st.none() | methods, st.none() | TEMPERATURES, st.none() | NUMBERS, names),
         samples_added(),
         names.map(SamplesRemoved),
+        st.builds(staged, TEXTS, samples_added()),
+        TEXTS.map(VectorsDiscarded),
+        TEXTS.map(EncoderChanged),
         columns(TEXTS, TEXTS, st.integers(0, 10_000), trusts).map(lambda c: LabelsAdded(*c)),
         columns(TEXTS, TEXTS).map(lambda c: LabelsRemoved(*c)),
     )
