@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from embed_service.training import backbones
 from embed_service.training.data.source import find
@@ -23,8 +22,7 @@ from vicinal.imaging.preprocessing import Preprocessing
 
 __all__ = ["export_encoder"]
 
-_SAID = Console(stderr=True, highlight=False)
-_RESULT = Console(highlight=False)
+_WIDTH = 22
 
 
 class Fit(StrEnum):
@@ -171,26 +169,28 @@ def _examples(
 
 
 def _tell(sentence: str) -> None:
-    _SAID.print(f"[dim]{sentence}[/dim]")
+    typer.secho(sentence, err=True, dim=True)
 
 
 def _show(exported: Exported, examples: Examples) -> None:
-    verdict = exported.verdict
-    table = Table(show_header=False, box=None)
-    table.add_row("file", f"{exported.path} ({exported.size / 1e6:.1f} MB)")
-    table.add_row("name", exported.name)
-    table.add_row("digest", exported.digest)
-    table.add_row("vectors", f"{exported.dimension} numbers")
-    table.add_row("largest difference from torch", f"{verdict.difference:.1e} (batches of 1, 3 and 8)")
-    least, mean = verdict.cosine
-    table.add_row("cosine with torch", f"least {least:.5f}, mean {mean:.5f}")
-    table.add_row("nearest 10 that are the same", f"{verdict.agreement:.1%}")
-    if verdict.accuracy is not None:
-        kept = verdict.accuracy
-        table.add_row("k-NN accuracy", f"torch {kept.torch:.2%}, this file {kept.onnx:.2%}")
-    table.add_row("judged by", f"{len(examples.judged)} {examples.what}")
-    table.add_row("one image alone, on this CPU", f"{verdict.milliseconds:.1f} ms")
-    _RESULT.print(table)
+    for what, value in _rows(exported, examples):
+        typer.echo(f"{what:<{_WIDTH}}{value}")
     for note in exported.notes:
-        _SAID.print(f"[yellow]note:[/yellow] {note}")
-    _RESULT.print(f"serve it: vicinal up --encoder {exported.path}")
+        typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
+    typer.echo(f"serve it: vicinal up --encoder {exported.path}")
+
+
+def _rows(exported: Exported, examples: Examples) -> Iterator[tuple[str, str]]:
+    verdict = exported.verdict
+    least, mean = verdict.cosine
+    yield "file", f"{exported.path} ({exported.size / 1e6:.1f} MB)"
+    yield "name", exported.name
+    yield "digest", exported.digest
+    yield "dimension", str(exported.dimension)
+    yield "compared on", f"{len(examples.judged)} {examples.what}"
+    yield "off torch by at most", f"{verdict.difference:.1e} (batches of 1, 3 and 8)"
+    yield "cosine with torch", f"least {least:.5f}, mean {mean:.5f}"
+    yield "same 10 neighbours", f"{verdict.agreement:.1%}"
+    if verdict.accuracy is not None:
+        yield "k-NN accuracy", f"torch {verdict.accuracy.torch:.2%}, this file {verdict.accuracy.onnx:.2%}"
+    yield "one image alone", f"{verdict.milliseconds:.1f} ms on this CPU"

@@ -85,7 +85,7 @@ def of_source(
         np.stack([squares[i] for i in first]),
         np.stack([squares[i] for i in rest]),
         None if source.labels is None else source.labels[rest],
-        "your images",
+        "of your images",
     )
 
 
