@@ -10,7 +10,6 @@ import typer
 from embed_service.training.commands.train import train_command
 from embed_service.training.errors import TrainingError
 from embed_service.training.export.command import export_encoder
-from embed_service.training.export.command import export_encoder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +17,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
-app.command("export-encoder")(export_encoder)
 app.command("export-encoder")(export_encoder)
 
 
