@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vicinal_cli.connect import Embedder
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.folders import ImageFile
 from vicinal_cli.files.vector_set import VectorSet
-from vicinal_client import EmbedClient, Embedded, Progress
+from vicinal_client import Embedded, Progress
 
 __all__ = ["Embedding", "in_order"]
 
@@ -25,7 +26,7 @@ class Embedding:
         refused: id and reason of the images that have no vector, so far.
     """
 
-    client: EmbedClient
+    client: Embedder
     encoder_digest: str
     refused: list[tuple[str, str]] = field(default_factory=list)
 

@@ -13,6 +13,8 @@ _HINTS = {
     "NOTHING_TO_PROPAGATE": "label some samples first: `vicinal suggest` says which.",
     "ENCODER_MISMATCH": "start the embed service with the dataset's encoder, move the dataset over with "
     "`vicinal re-embed`, or choose another --dataset.",
+    "MODEL_UNUSABLE": "for a model of another server its URL may say more: "
+    "triton://HOST:PORT/MODEL?preprocessing=FILE.json (docs/open-inference.md).",
     "QUEUE_FULL": "the service has too much to do; try again in a moment.",
     "REVISION_AHEAD": "the dataset was replaced meanwhile; run the command again.",
     "PAGE_EXPIRED": "others write to the dataset; run the command again.",

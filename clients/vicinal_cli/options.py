@@ -25,7 +25,13 @@ GraphTarget = Annotated[
     str, typer.Option("--graph", envvar="VICINAL_GRAPH", metavar="HOST:PORT", help="The graph service.")
 ]
 EmbedTarget = Annotated[
-    str, typer.Option("--embed", envvar="VICINAL_EMBED", metavar="HOST:PORT", help="The embedding service.")
+    str,
+    typer.Option(
+        "--embed",
+        envvar="VICINAL_EMBED",
+        metavar="TARGET",
+        help="The embedding service, HOST:PORT, or another server's encoder, triton://HOST:PORT/MODEL.",
+    ),
 ]
 DatasetName = Annotated[
     str, typer.Option("--dataset", "-d", envvar="VICINAL_DATASET", metavar="NAME", help="The dataset.")

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vicinal_cli.adding.target import Target
+from vicinal_cli.connect import Embedder
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.files.folders import Folder, ImageFile
 from vicinal_cli.files.labels import classes_of
 from vicinal_cli.files.vector_set import VectorSet
-from vicinal_client import Dataset, EmbedClient, GraphClient, Label, Progress, Trust
+from vicinal_client import Dataset, GraphClient, Label, Progress, Trust
 
 __all__ = ["Added", "Wish", "add_file", "add_folder", "add_vectors", "folder_labels"]
 
@@ -71,7 +72,7 @@ def add_file(client: GraphClient, wish: Wish, found: VectorSet, progress: Progre
 
 
 def add_folder(
-    client: GraphClient, embedder: EmbedClient, wish: Wish, folder: Folder, progress: Progress
+    client: GraphClient, embedder: Embedder, wish: Wish, folder: Folder, progress: Progress
 ) -> Added:
     """Embed and add the images of a folder part by part, each part followed by its folders' labels.
 

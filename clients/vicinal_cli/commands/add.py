@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vicinal_cli.adding.samples import Added, Wish, add_file, add_folder
-from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress, warn_of
 from vicinal_cli.files.folders import scan
 from vicinal_cli.files.labels import class_names, read_labels
@@ -92,7 +92,7 @@ def add(
         folder = scan(source)
         with (
             graph_client(graph) as client,
-            embed_client(embed) as embedder,
+            embedder_at(embed) as embedder,
             progress("embedding and adding") as tell,
         ):
             added = add_folder(client, embedder, wish, folder, tell)

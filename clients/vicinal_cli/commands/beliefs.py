@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from vicinal_cli.commands.output import Destination, belief_columns, belief_rows
-from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import progress, warn_of
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.files.folders import scan
@@ -115,7 +115,7 @@ def _exported(
 
 def _embedded(source: Path, target: str) -> VectorSet:
     folder = scan(source)
-    with embed_client(target) as client:
+    with embedder_at(target) as client:
         embedding = Embedding(client, client.model().encoder_digest)
         with progress("embedding") as tell:
             _, vectors = embedding.all(folder.images, tell)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vicinal_cli.connect import DEFAULT_EMBED, embed_client
+from vicinal_cli.connect import DEFAULT_EMBED, embedder_at
 from vicinal_cli.console import note, progress, warn_of
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.files.folders import scan
@@ -34,7 +34,7 @@ def embed(
     """
     check_ending(out)
     folder = scan(images)
-    with embed_client(target) as client:
+    with embedder_at(target) as client:
         embedding = Embedding(client, client.model().encoder_digest)
         with progress("embedding") as tell:
             _, vectors = embedding.all(folder.images, tell)

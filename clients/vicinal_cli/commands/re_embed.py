@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.vectors import is_vector_file, read_vectors
@@ -98,5 +98,5 @@ def _source(held: ExitStack, path: Path, ids: Path | None, digest: str, embed: s
         if not vectors.encoder_digest:
             raise CliError(f"{path} does not say which encoder made its vectors", "name it: --encoder-digest")
         return vectors
-    embedder = held.enter_context(embed_client(embed))
+    embedder = held.enter_context(embedder_at(embed))
     return Images(path, embedder, digest or embedder.model().encoder_digest)

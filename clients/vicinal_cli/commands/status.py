@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from vicinal_cli.commands.output import Destination
-from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import fail, note
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.results import Column, Result
@@ -74,7 +74,7 @@ def status(
 
 def _say_encoder(target: str) -> bool:
     try:
-        with embed_client(target) as client:
+        with embedder_at(target) as client:
             model = client.model()
     except CliError as error:
         fail(error)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from vicinal_cli.connect import Embedder
 from vicinal_cli.embedding import Embedding
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.folders import ImageFile, scan
 from vicinal_cli.files.vector_set import VectorSet
-from vicinal_client import EmbedClient, Progress
+from vicinal_client import Progress
 
 __all__ = ["Images", "Source", "Vectors", "rows_of"]
 
@@ -42,7 +43,7 @@ class Images:
     """The images below a folder, whose ids are their paths as in `vicinal add`, through the service."""
 
     root: Path
-    client: EmbedClient
+    client: Embedder
     encoder_digest: str
     refused: list[tuple[str, str]] = field(default_factory=list)
     _images: dict[str, ImageFile] = field(default_factory=dict)
