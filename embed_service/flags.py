@@ -133,10 +133,10 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-wait",
         type=_seconds_or_none,
-        default=0.003,
+        default=0.002,
         metavar="SECONDS",
-        help="a batch waits so long at most for more images, and only when they come fast enough for that to "
-        "pay; 0 never waits",
+        help="just after a run a batch may wait so long for the callers who were answered to come back, where "
+        "that pays; 0 never waits",
     )
     group.add_argument(
         "--decoders",

@@ -5,21 +5,17 @@ Times are seconds on any clock that only goes forward; nothing here looks at a c
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 __all__ = ["Pace", "Wait", "sizes_up_to"]
 
-_REMEMBERED = 16
-"""Arrivals that tell how fast images come."""
-
 _GAIN = 0.9
 """Waiting must bring the time an image takes below this part of what it is without."""
 
 _NEWEST = 0.2
-"""Weight of the newest run in what a run of its size is said to cost."""
+"""Weight of what is measured now in what is believed."""
 
 
 @dataclass(frozen=True)
@@ -30,30 +26,60 @@ class Wait:
     seconds: float
 
 
+@dataclass
+class _Answered:
+    """A run that is over, and the images that came soon after it: mostly its callers' next ones."""
+
+    count: int
+    ended: float
+    came: int = 0
+    last: float = 0.0  # seconds after the end
+
+
 class Pace:
-    """Knows what a run of each size costs and how fast images arrive.
+    """Knows what a run of each size costs, and how many callers come back when they are answered, how soon.
 
     A run of n images is one of the next larger size where the encoder is given padded batches, and costs
     something between its neighbours where it is not.
+
+    Callers who send an image when the last is answered come in a burst after every run. Without waiting the
+    first of them would run alone and the others behind it. So a batch may wait, but only just after a run,
+    only for as many as came back after earlier ones, and only when the encoder then needs clearly less time
+    an image, the waiting included. A lone caller with one image at a time never waits: after a run of one
+    image one is expected, and that is its own. Nor does anyone where an image costs the same in any batch.
     """
 
     def __init__(self, sizes: tuple[int, ...], *, padded: bool, max_wait: float) -> None:
-        """Know nothing yet; without costs nobody waits.
+        """Know nothing yet; without knowledge nobody waits.
 
         Args:
             sizes: of the batches that are warmed up, increasing; the last is the largest there is.
             padded: batches are filled up to the next size.
-            max_wait: most seconds to let a batch grow; 0 never waits.
+            max_wait: seconds after a run within which a batch may wait; 0 never waits.
         """
         self.sizes = sizes
         self._padded = padded
         self._max_wait = max_wait
         self._costs: dict[int, float] = {}
-        self._arrivals: deque[float] = deque(maxlen=_REMEMBERED)
+        self._answered: _Answered | None = None
+        self._returning = 0.0  # images that come soon, for each that was answered
+        self._delay = 0.0  # seconds after a run until the last of them has come
 
     def arrived(self, now: float) -> None:
         """Note the arrival of an image."""
-        self._arrivals.append(now)
+        before = self._answered
+        if before is not None and now - before.ended <= self._max_wait:
+            before.came += 1
+            before.last = now - before.ended
+
+    def ended(self, count: int, now: float) -> None:
+        """Note that a run of `count` images is over and their callers have their answers."""
+        before = self._answered
+        if before is not None:
+            self._returning += _NEWEST * (before.came / before.count - self._returning)
+            if before.came:
+                self._delay += _NEWEST * (before.last - self._delay)
+        self._answered = _Answered(count, now)
 
     def ran(self, count: int, seconds: float) -> None:
         """Note what a run of `count` images cost."""
@@ -86,27 +112,23 @@ class Pace:
     def wait(self, waiting: int, now: float) -> Wait | None:
         """Return how far to let the `waiting` images (at least one) grow before they are run, if it pays.
 
-        It pays where the encoder then needs clearly less time an image, the waiting included. For a lone
-        caller who sends one image when the last is answered it never does: the next image takes longer to
-        come than a run of its own would take.
+        Ask again when the batch has grown.
         """
-        gap = self._gap(now)
-        if gap is None or waiting >= self.sizes[-1]:
+        before = self._answered
+        if before is None or waiting >= self.sizes[-1]:
             return None
+        coming = round(self._returning * before.count) - before.came
+        left = before.ended + self._max_wait - now
+        most = min(waiting + coming, self.sizes[-1])
         best, least = None, _GAIN * self.cost(waiting) / waiting
-        for target in (size for size in self.sizes if size > waiting):
-            seconds = gap * (target - waiting)
-            each = (seconds + self.cost(target)) / target
-            if seconds <= self._max_wait and each < least:
-                best = Wait(target, min(2 * seconds, self._max_wait))  # arrivals are never quite even
-                least = each
+        for target in {most, *self.sizes}:
+            if waiting < target <= most:
+                seconds = max(before.ended + self._delay - now, 0.0) * (target - waiting) / coming
+                each = (seconds + self.cost(target)) / target
+                if seconds <= left and each < least:
+                    best = Wait(target, min(2 * seconds, left))  # they are never quite alike
+                    least = each
         return best
-
-    def _gap(self, now: float) -> float | None:
-        """Return the mean seconds between arrivals lately, or None while too few have come to tell."""
-        if len(self._arrivals) < _REMEMBERED:
-            return None
-        return (now - self._arrivals[0]) / (_REMEMBERED - 1)
 
 
 def sizes_up_to(most: int) -> tuple[int, ...]:

@@ -171,13 +171,17 @@ class BatchRunner:
         """Wait for work and return up to `max_batch` jobs whose callers still wait; never none."""
         while True:
             await self._grown_to(1)
-            if wait := self._pace.wait(len(self._turns), time.perf_counter()):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait.seconds):
-                        await self._grown_to(wait.target)
+            await self._grown()
             batch = self._turns.take(self._pace.take(len(self._turns)))
             if live := [job for job in batch if not job.answer.done()]:
                 return live
+
+    async def _grown(self) -> None:
+        """Let the batch grow for as long as that pays."""
+        with suppress(TimeoutError):
+            while wait := self._pace.wait(len(self._turns), time.perf_counter()):
+                async with asyncio.timeout(wait.seconds):
+                    await self._grown_to(wait.target)
 
     async def _grown_to(self, count: int) -> None:
         while len(self._turns) < count:
@@ -194,6 +198,7 @@ class BatchRunner:
         for job, vector in zip(batch, vectors, strict=True):
             if not job.answer.done():
                 job.answer.set_result(Ran(vector, started, seconds))
+        self._pace.ended(len(batch), started + seconds)
 
     async def _recover(self, failed: list[_Job], report: Report) -> None:
         self._refusal = partial(_not_ready, "the encoder failed to run")
