@@ -3,6 +3,7 @@
 PYTHON ?=
 BASE ?=
 UPGRADE ?=
+LITSERVE ?=
 PYTEST_FLAGS ?=
 
 BIN := .venv/bin
@@ -13,7 +14,7 @@ SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format stubs sync-client bench test-crash docker-check lock clean
+.PHONY: help demo test lint format stubs sync-client bench bench-serving storm test-crash docker-check lock clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -48,6 +49,12 @@ sync-client: .venv/.dev ## regenerate the synchronous client from the asynchrono
 
 bench: .venv/.dev ## time propagation against scipy and scikit-learn on one graph
 	$(BIN)/python tests/benchmarks/propagation.py
+
+bench-serving: .venv/.dev ## time the embedding service against a bare ONNX Runtime loop (LITSERVE=PYTHON: and LitServe)
+	$(BIN)/python tests/benchmarks/serving.py $(if $(LITSERVE),--litserve $(LITSERVE))
+
+storm: .venv/.dev ## ten minutes of good, corrupt, huge and cancelled requests to the embedding service
+	$(BIN)/python tests/benchmarks/storm.py
 
 test-crash: .venv/.dev ## kill the service and the store 50 times each under load
 	VICINAL_CRASH_ROUNDS=50 $(BIN)/python -m pytest -m crash --timeout=3600 $(PYTEST_FLAGS)

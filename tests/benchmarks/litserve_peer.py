@@ -101,6 +101,7 @@ def main() -> None:
         generate_client_file=False,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=600,  # a caller whose turn comes late must not find its connection closed
     )
 
 
