@@ -135,8 +135,8 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
         type=_seconds_or_none,
         default=0.002,
         metavar="SECONDS",
-        help="just after a run a batch may wait so long for the callers who were answered to come back, where "
-        "that pays; 0 never waits",
+        help="just after a run a batch may wait so long for the callers who were answered to come back, "
+        "where that pays; 0 never waits",
     )
     group.add_argument(
         "--decoders",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,72 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embed_service.batching.lane import Lane
-from embed_service.batching.pipeline import Pipeline
-from embed_service.batching.runner import BatchRunner
-from embed_service.cache.base import VectorCache
-from embed_service.cache.memory import MemoryCache
-from embed_service.limits import Limits
-from vicinal.imaging.decode import decode
 from vicinal.wire.errors import ResourceExhausted, Unavailable
-
-
-class Health:
-    """What the pipeline reported, in order."""
-
-    def __init__(self) -> None:
-        self.said: list[bool] = []
-
-    async def __call__(self, works: bool) -> None:
-        self.said.append(works)
-
-
-class OneLane(Pipeline):
-    """A pipeline in which everybody names the same encoder."""
-
-    def __init__(self, limits: Limits, lane: Lane, cache: VectorCache) -> None:
-        super().__init__(limits, decoders=2, cache=cache)
-        self.lane = lane
-
-    def embed(self, images: Any, lane: Lane | None = None, *arguments: Any) -> Any:
-        return super().embed(images, lane or self.lane, *arguments)
-
-    def embed_when_room(self, image: Any, lane: Lane | None = None, *arguments: Any) -> Any:
-        return super().embed_when_room(image, lane or self.lane, *arguments)
-
-    async def end(self) -> None:
-        self.close()
-        await self.lane.runner.close()
-
-
-@pytest.fixture
-def health() -> Health:
-    return Health()
-
-
-@pytest.fixture
-async def make(steered: Any, health: Health) -> AsyncIterator[Callable[..., Any]]:
-    """Makes pipelines around the steered encoder and closes them."""
-    made: list[OneLane] = []
-
-    async def make(
-        *, max_batch: int = 8, timeout: float = 60, start: bool = True, cache: Any = None, **limits: int
-    ) -> OneLane:
-        bounds = Limits(**{"max_images": 8, **limits})
-        runner = BatchRunner(steered, max_batch=max_batch, timeout=timeout)
-        lane = Lane(
-            steered.digest, steered.input_shape, lambda data: steered.input_of(decode(data, bounds)), runner
-        )
-        made.append(OneLane(bounds, lane, cache or MemoryCache(0)))
-        if start:
-            await made[-1].lane.runner.start(health)
-            steered.forget()
-        return made[-1]
-
-    yield make
-    steered.gate.set()
-    for pipeline in made:
-        await pipeline.end()
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -176,7 +111,7 @@ async def test_cancelled_images_are_never_run_and_leave_room(
 
 
 async def test_failed_inference_fails_its_batch_and_recovers_at_once(
-    make: Any, encode: Any, health: Health, pngs: list[bytes]
+    make: Any, encode: Any, health: Any, pngs: list[bytes]
 ) -> None:
     """A white picture makes ONNX Runtime itself fail; the encoder as such is sound."""
     pipeline = await make()
@@ -189,7 +124,7 @@ async def test_failed_inference_fails_its_batch_and_recovers_at_once(
 
 
 async def test_call_that_failed_leaves_nothing_behind(
-    make: Any, steered: Any, encode: Any, health: Health, pngs: list[bytes]
+    make: Any, steered: Any, encode: Any, health: Any, pngs: list[bytes]
 ) -> None:
     """Its other images are dropped from the queue: each of these would fail a batch of its own."""
     pipeline = await make(max_batch=1)
@@ -205,7 +140,7 @@ async def test_call_that_failed_leaves_nothing_behind(
 
 
 async def test_broken_encoder_is_probed_until_it_works(
-    make: Any, steered: Any, health: Health, pngs: list[bytes]
+    make: Any, steered: Any, health: Any, pngs: list[bytes]
 ) -> None:
     pipeline = await make(max_batch=2)
     steered.gate.clear()
@@ -226,7 +161,7 @@ async def test_broken_encoder_is_probed_until_it_works(
 
 
 async def test_inference_that_hangs_counts_as_failed(
-    make: Any, steered: Any, health: Health, pngs: list[bytes]
+    make: Any, steered: Any, health: Any, pngs: list[bytes]
 ) -> None:
     pipeline = await make(timeout=0.2)
     steered.gate.clear()
@@ -237,7 +172,7 @@ async def test_inference_that_hangs_counts_as_failed(
     await until(lambda: health.said == [True, False, True])
 
 
-async def test_before_warm_up_calls_are_refused(make: Any, health: Health, pngs: list[bytes]) -> None:
+async def test_before_warm_up_calls_are_refused(make: Any, health: Any, pngs: list[bytes]) -> None:
     pipeline = await make(start=False)
     with pytest.raises(Unavailable, match="warming up"):
         await pipeline.embed(pngs[:1])
@@ -245,7 +180,7 @@ async def test_before_warm_up_calls_are_refused(make: Any, health: Health, pngs:
     assert len(await pipeline.embed(pngs[:1])) == 1
 
 
-async def test_broken_encoder_never_starts(make: Any, steered: Any, health: Health) -> None:
+async def test_broken_encoder_never_starts(make: Any, steered: Any, health: Any) -> None:
     pipeline = await make(start=False)
     steered.broken = True
     with pytest.raises(Exception, match="does not run"):
@@ -291,7 +226,7 @@ async def test_close_leaves_nobody_waiting(make: Any, steered: Any, pngs: list[b
 
 
 async def test_end_of_the_batching_task_fails_all_waiters(
-    make: Any, steered: Any, health: Health, pngs: list[bytes]
+    make: Any, steered: Any, health: Any, pngs: list[bytes]
 ) -> None:
     pipeline = await make(max_batch=1)
     steered.gate.clear()
