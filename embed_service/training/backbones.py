@@ -22,6 +22,7 @@ from torch import nn
 
 from embed_service.training.compat import timm
 from embed_service.training.errors import TrainingError
+from embed_service.training.stem import ConvStem
 from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
 
 __all__ = ["PRETRAINED", "SCRATCH", "BackboneSpec", "Encoder", "build", "load_encoder", "save_encoder"]
@@ -54,6 +55,7 @@ class BackboneSpec:
         depth: number of blocks.
         heads: of the attention.
         pool: what the features are: "avg" the patches' mean, "token" the class token.
+        stem: "conv" puts convolutions in the place of the patch embedding (see `ConvStem`).
     """
 
     name: str
@@ -63,11 +65,15 @@ class BackboneSpec:
     depth: int | None = None
     heads: int | None = None
     pool: str | None = None
+    stem: str | None = None
 
     def overrides(self) -> dict[str, Any]:
         """Return what is changed, by timm's names."""
         values = asdict(self)
-        return {theirs: values[ours] for ours, theirs in _OVERRIDES.items() if values[ours] is not None}
+        stem = {"embed_layer": ConvStem} if self.stem == "conv" else {}
+        return {
+            theirs: values[ours] for ours, theirs in _OVERRIDES.items() if values[ours] is not None
+        } | stem
 
 
 class Encoder(NamedTuple):

@@ -35,13 +35,13 @@ PRESETS: dict[str, Preset] = {
         "the paper's for CIFAR-10: BEiT ViT-B/16, pretrained, at 224 pixels",
         _PAPER_BACKBONE,
         PRETRAINED,
-        Settings(steps=3000, batch=64, learning_rate=2.3e-5, weight_decay=5e-4, tau=0.998),
+        Settings(steps=3000, batch=64, learning_rate=2.3e-5, weight_decay=5e-4, tau=0.998, warm_up=300),
     ),
     "cifar100": Preset(
         "the paper's for CIFAR-100: BEiT ViT-B/16, pretrained, at 224 pixels",
         _PAPER_BACKBONE,
         PRETRAINED,
-        Settings(steps=5000, batch=64, learning_rate=4.6e-5, weight_decay=2.1e-6, tau=0.9993),
+        Settings(steps=5000, batch=64, learning_rate=4.6e-5, weight_decay=2.1e-6, tau=0.9993, warm_up=500),
     ),
     "scratch-tiny": Preset(
         "from scratch on a CPU: a ViT of 32 pixels that is small enough for minutes to matter",

@@ -1,5 +1,6 @@
 """The commands, which `vicinal` passes on as they are.
 
-options      what several commands ask for
-train_cmd    `vicinal train`
+options   what the commands ask for, and the run that the answers describe
+train     `vicinal train`
+grid      `vicinal train-grid`
 """

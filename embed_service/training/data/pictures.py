@@ -87,8 +87,8 @@ def open_pictures(
 ) -> Pictures:
     """Return the images, each as large as training needs it.
 
-    Pictures are made square as `form` does for the encoder and kept at 1.5 times its size, or smaller where none
-    of them is that large. Tiles stay as they are. In memory, unreadable images are left out and told of.
+    Pictures are made square as `form` does for the encoder and kept at 1.5 times its size, or smaller where
+    none of them is that large. Tiles stay as they are. In memory, unreadable images are left out and told of.
 
     Args:
         source: what there is.

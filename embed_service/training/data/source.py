@@ -1,8 +1,8 @@
 """What images there are, and their labels where they are known.
 
 A folder's images are all files of a known ending, at any depth, in the order of their paths. Where all lie in
-sub-folders, the first of these names the class. With `tile`, each file is a sheet of equal square tiles, read row
-by row, and the labels come from a file of their own. Labels never reach training: only the probe asks for them.
+sub-folders, the first of these names the class. With `tile`, each file is a sheet of equal square tiles, read
+row by row, and the labels come from a file of their own. Labels never reach training: only the probe asks.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _stated(path: Path, count: int) -> tuple[Labels, tuple[str, ...]]:
         values: Any = json.loads(path.read_text()) if path.suffix == ".json" else np.load(path)
         column = values["labels"] if path.suffix == ".json" else values["label"]
         numbers = np.asarray(column, dtype=np.int64)
-        classes = tuple(str(name) for name in (values["classes"] if "classes" in values else ()))
+        classes = tuple(str(name) for name in values.get("classes", ()))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise TrainingError(
             f"{path} cannot be read as labels (.npz with `label`, .json with `labels`): {error}"

@@ -18,7 +18,8 @@ def adamw(learner: Learner, weight_decay: float) -> torch.optim.AdamW:
     Biases, normalisation and the backbone's tokens and positions are not decayed.
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
-    decayed, kept = [], []
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
     for parameter, decays in _parameters(learner):
         (decayed if decays else kept).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]

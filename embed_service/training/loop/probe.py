@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -45,7 +46,9 @@ def probe(
 
 
 @torch.no_grad()
-def embedded(encoder: nn.Module, form: Preprocessing, pictures: Pictures, chosen: np.ndarray) -> Tensor:
+def embedded(
+    encoder: nn.Module, form: Preprocessing, pictures: Pictures, chosen: npt.NDArray[np.int64]
+) -> Tensor:
     """Return the unit vectors, float32 (len(chosen), d), of whole images, on the encoder's device."""
     device = next(encoder.parameters()).device
     training = encoder.training

@@ -1,7 +1,7 @@
 """A whole run: from images on disk to an encoder checkpoint.
 
-The run's folder holds `run.json` (what the run is), `checkpoint.pt` (to resume from), `encoder.pt` (the online
-encoder, see `backbones`), `metrics.csv` and TensorBoard's event files.
+The run's folder holds `run.json` (what the run is), `checkpoint.pt` (to resume from), `encoder.pt` (the
+online encoder, see `backbones`), `metrics.csv` and TensorBoard's event files.
 """
 
 from __future__ import annotations
@@ -45,12 +45,14 @@ class Outcome:
         knn: accuracy at the last probe, 0…1; None without labels, and in all processes but the first.
         collapsed: the alarm rang.
         finished: all steps are done; otherwise the run can be resumed.
+        main: this is the first process, or the only one.
     """
 
     done: int
     knn: float | None
     collapsed: bool
     finished: bool
+    main: bool
 
 
 def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
@@ -92,7 +94,7 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
         if main and done < settings.steps:
             display.say(f"stopped after {done} of {settings.steps} steps; go on with --resume {folder}")
     knn, collapsed = (watcher.knn, watcher.collapsed) if watcher else (None, False)
-    return Outcome(done, knn, collapsed, done == settings.steps)
+    return Outcome(done, knn, collapsed, done == settings.steps, main)
 
 
 def _steps(

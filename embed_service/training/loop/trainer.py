@@ -70,9 +70,9 @@ class Trainer:
             settings.accumulate,
         )
         dimension: Any = encoder.model.num_features
-        learner: nn.Module = Learner(encoder.model, dimension, settings.heads).train()
+        learner: Any = Learner(encoder.model, dimension, settings.heads).train()
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)
+            learner = nn.SyncBatchNorm.convert_sync_batchnorm(learner)  # type: ignore[no-untyped-call]
         optimiser = adamw(learner, settings.weight_decay)
         self._module, self._optimiser = accelerator.prepare(learner, optimiser)
 

@@ -72,8 +72,8 @@ class Watcher:
         if self._alarm.heard(wide):
             self.collapsed = True
             self._display.say(
-                f"collapse: the embeddings' spread is {wide:.4f}, below {ALARM}: all images have nearly the same "
-                "vector. A larger tau, a smaller learning rate or more warm-up may help."
+                f"collapse: the embeddings' spread is {wide:.4f}, below {ALARM}: all images have nearly the "
+                "same vector. A larger tau, a smaller learning rate or more warm-up may help."
             )
 
     def pause(self, seconds: float) -> None:

@@ -109,4 +109,5 @@ def _hue_turn(hue: Tensor) -> Tensor:
     cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(hue), torch.ones_like(hue)
     turn = torch.stack([one, zero, zero, zero, cos, -sin, zero, sin, cos], dim=1).reshape(-1, 3, 3)
     yiq = hue.new_tensor(_YIQ)
-    return torch.linalg.inv(yiq) @ turn @ yiq
+    back: Tensor = torch.linalg.inv(yiq)
+    return back @ turn @ yiq

@@ -1,7 +1,7 @@
 """Random numbers by address instead of in sequence.
 
-What an image's view looks like must not depend on which images came before it, on how many processes share the
-work, or on whether the run was interrupted. So each number is a hash of where it is used: a counter-based
+What an image's view looks like must not depend on which images came before it, on how many processes share
+the work, or on whether the run was interrupted. So each number is a hash of where it is used: a counter-based
 generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), with the mixing function of
 SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 """
@@ -28,7 +28,7 @@ def uniforms(
         indices: numbers of images (n,), at least 0.
         count: numbers wanted for each.
     """
-    state = np.zeros(len(indices), dtype=np.uint64)
+    state: npt.NDArray[np.uint64] = np.zeros(len(indices), dtype=np.uint64)
     for part in (seed, epoch, view, indices):
         state = _mixed(state ^ np.asarray(part, dtype=np.uint64))
     draws = _mixed(state[:, None] + _GOLDEN * np.arange(1, count + 1, dtype=np.uint64))

@@ -1,7 +1,7 @@
 """BYOL's two recipes, and what they make of a batch.
 
-Source: Grill et al., "Bootstrap your own latent", appendix B and table 6: random crop, flip, colour jitter, grey,
-blur, solarise, in that order. Three simplifications, which let a batch be done at once: a crop that would not
+Source: Grill et al., "Bootstrap your own latent", appendix B and table 6: random crop, flip, colour jitter,
+grey, blur, solarise, in that order. Three simplifications let a batch be done at once: a crop that would not
 fit is cut to the image instead of drawn again, jitter is linear (see `colour`), and blur comes before the
 colours, with which it commutes until they are cut.
 """

@@ -39,10 +39,9 @@ def blur_matrix(sigma: Tensor, size: int) -> Tensor:
         (n, size, size), rows sum to 1.
     """
     place = torch.arange(size, device=sigma.device, dtype=sigma.dtype)
-    images = (place, -1 - place, 2 * size - 1 - place)
-    spread = sigma[:, None, None]
-    weight = sum((torch.exp(-(((place[:, None] - i[None, :]) / spread) ** 2) / 2) for i in images), start=0)
-    assert isinstance(weight, Tensor)
+    reflections = torch.stack([place, -1 - place, 2 * size - 1 - place])
+    away = place[None, :, None] - reflections[:, None, :]
+    weight = torch.exp(-((away / sigma[:, None, None, None]) ** 2) / 2).sum(dim=1)
     return weight / weight.sum(dim=2, keepdim=True)
 
 
