@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from vicinal.inference.v2.inference_pb2 import ModelMetadataResponse
-from vicinal.wire.inference import BYTES, FLOATS
+from vicinal.wire.inference import BYTES, FLOATS, UINT8
 from vicinal_client._bulk import MESSAGE_BYTES
 from vicinal_client._embed_types import EmbedLimits, Model
 from vicinal_client._exceptions import FailedPrecondition
@@ -58,7 +58,7 @@ class Usage:
     Attributes:
         model: what is told of it.
         version: the version that every request names, so that all vectors come from one.
-        input: what images go into: a BYTES tensor takes them encoded, another one as `pictures` makes them.
+        input: what images go into: BYTES and UINT8 take them encoded, another as `pictures` makes them.
         output: name of what vectors come from.
         pictures: preprocesses on this side, or None.
         batch: most images in one request.
@@ -85,7 +85,7 @@ def usage(metadata: ModelMetadataResponse, wish: Wish) -> Usage:
     limits = _limits(metadata, source, wish.batch)
     preprocessing = wish.preprocessing or metadata.properties.get("preprocessing_json", "")
     pictures = None
-    if source.datatype != BYTES:
+    if not _takes_files(source):
         pictures = _pictures(source, preprocessing, limits)
         preprocessing = pictures.preprocessing_json
     model = Model(
@@ -101,11 +101,13 @@ def usage(metadata: ModelMetadataResponse, wish: Wish) -> Usage:
 
 def _input(metadata: ModelMetadataResponse, wish: Wish) -> Tensor:
     """Return the input for images: that of encoded ones unless preprocessing is given."""
-    encoded = [t for t in metadata.inputs if t.datatype == BYTES and list(t.shape[1:]) in ([], [-1], [1])]
+    encoded = [t for t in metadata.inputs if _takes_files(t)]
     ready = [t for t in metadata.inputs if t.datatype in ("FP32", "FP16") and _is_picture(t.shape)]
     found = ready if wish.preprocessing else [*encoded, *ready]
     if not found:
-        kinds = "FP32 or FP16 [n, 3, size, size]" + ("" if wish.preprocessing else " or BYTES [n]")
+        kinds = "FP32 or FP16 [n, 3, size, size]" + (
+            "" if wish.preprocessing else ", BYTES [n] or UINT8 [n, -1]"
+        )
         raise _unusable(metadata, f"has no input of {kinds}, but {_listed(metadata.inputs)}")
     return found[0]
 
@@ -135,7 +137,9 @@ def _version(metadata: ModelMetadataResponse, wish: Wish) -> str:
 def _limits(metadata: ModelMetadataResponse, source: Tensor, batch: int) -> EmbedLimits:
     """Return the limits in force: the server's where it tells them, else what is sensible."""
     told = {key: int(value) for key, value in metadata.properties.items() if value.isdecimal()}
-    fixed = source.shape[0] if source.shape and source.shape[0] > 0 else batch
+    fixed = source.shape[0] if source.shape[0] > 0 else batch
+    if source.datatype == UINT8:  # files of different lengths are no tensor
+        fixed = 1
     most = max(1, min(batch, fixed, told.get("max_images", batch)))
     values = {
         field.name: told.get(field.name, _DEFAULT_LIMITS.get(field.name, 1)) for field in fields(EmbedLimits)
@@ -183,6 +187,14 @@ def _digest(
 
 def _as_json(tensor: Tensor) -> dict[str, object]:
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+
+
+def _takes_files(tensor: Tensor) -> bool:
+    """Whether `tensor` takes encoded files: as strings, or each as a row of bytes, as DALI's decoders do."""
+    axes = list(tensor.shape)
+    return (tensor.datatype == BYTES and axes[1:] in ([], [-1], [1]) and bool(axes)) or (
+        tensor.datatype == UINT8 and len(axes) == 2 and axes[1] == -1
+    )
 
 
 def _is_picture(shape: Iterable[int]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vicinal.inference.v2.inference_pb2 import ModelInferRequest, ModelInferResponse
-from vicinal.wire.inference import BYTES, FLOATS, bad_tensor, pack_strings, unpack_floats
+from vicinal.wire.inference import BYTES, FLOATS, UINT8, bad_tensor, pack_strings, unpack_floats
 from vicinal.wire.vectors import unit_rows
 from vicinal_client._embed_types import Embedded, ImageError, Timing
 from vicinal_client._exceptions import InvalidArgument, ServiceError, TransportError, VicinalError
@@ -55,6 +55,10 @@ def request(items: Sequence[Item[Key]], usage: Usage) -> ModelInferRequest:
     if usage.input.datatype == BYTES:
         tensor.shape.extend([len(items)] + [1] * (len(usage.input.shape) - 1))
         message.raw_input_contents.append(pack_strings(bytes(item.content) for item in items))
+    elif usage.input.datatype == UINT8:
+        (file,) = (bytes(item.content) for item in items)
+        tensor.shape.extend([1, len(file)])
+        message.raw_input_contents.append(file)
     else:
         batch = np.stack([item.content for item in items])
         tensor.shape.extend(batch.shape)

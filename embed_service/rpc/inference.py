@@ -87,6 +87,8 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
                 answer = await self._infer(request, Priority.BULK)
                 yield inference_pb2.ModelStreamInferResponse(infer_response=answer)
             except ServiceError as error:
+                if error.reason == "SHUTTING_DOWN":  # the next request would fare no better
+                    raise
                 nothing = inference_pb2.ModelInferResponse(id=request.id)
                 message = f"{error.message} ({error.reason})"
                 yield inference_pb2.ModelStreamInferResponse(error_message=message, infer_response=nothing)

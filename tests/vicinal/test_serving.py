@@ -20,6 +20,7 @@ from vicinal.wire.serving import Server, ServerOptions, serve
 from vicinal.wire.status import from_rpc_error
 
 NAME = "vicinal.embed.v1.EmbeddingService"
+UNDESCRIBED = "nobody.knows.Service"
 REFUSALS = [
     InvalidArgument("FIELD_REQUIRED", "images is empty", field="images"),
     FailedPrecondition(
@@ -87,7 +88,10 @@ def make(puppet: Puppet, **options: Any) -> Server:
         embed_pb2_grpc.add_EmbeddingServiceServicer_to_server(puppet, server)
 
     return Server(
-        ServerOptions(**{"grace": 5.0, **options}), domain="embed.vicinal", services=[NAME], register=register
+        ServerOptions(**{"grace": 5.0, **options}),
+        domain="embed.vicinal",
+        services=[NAME, UNDESCRIBED],
+        register=register,
     )
 
 
@@ -168,16 +172,17 @@ async def test_health_follows_set_serving(start: Start) -> None:
     for serving, expected in ((None, 2), (True, 1), (False, 2)):
         if serving is not None:
             await server.set_serving(serving)
-        assert [await status_of(channel, name) for name in ("", NAME)] == [expected, expected]
+        assert [await status_of(channel, name) for name in ("", NAME, UNDESCRIBED)] == [expected] * 3
 
 
-async def test_reflection_names_the_services(start: Start) -> None:
+async def test_reflection_names_the_services_that_it_can_describe(start: Start) -> None:
     _, channel = await start()
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async for answer in stub.ServerReflectionInfo(iter([request])):
         names = {service.name for service in answer.list_services_response.service}
     assert {NAME, "grpc.health.v1.Health"} <= names
+    assert UNDESCRIBED not in names
 
 
 async def test_taken_port_is_an_error(start: Start, puppet: Puppet) -> None:

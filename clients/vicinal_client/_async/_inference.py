@@ -46,9 +46,9 @@ class _Sent(Generic[Key]):
 class AsyncInferenceClient(AsyncConnection):
     """`EmbedClient`'s methods over the Open Inference Protocol: Triton, KServe and others instead of ours.
 
-    A model that takes BYTES is sent the encoded files. One that takes FP32 or FP16 [n, 3, size, size] is sent
-    pictures that are decoded and preprocessed on this side, by the service's own code (`pip install
-    'vicinal[images]'`). Its vectors are brought to length 1 on this side.
+    A model that takes BYTES, or UINT8 [n, -1] as DALI's decoders do, is sent the encoded files. One that
+    takes FP32 or FP16 [n, 3, size, size] is sent pictures that are decoded and preprocessed on this side, by
+    the service's own code (`pip install 'vicinal[images]'`). Vectors are brought to length 1 on this side.
 
     The protocol has no errors of single images: where a server refuses a request, it is sent again in halves
     until the image is found that it was refused for.

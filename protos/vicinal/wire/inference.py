@@ -21,6 +21,7 @@ __all__ = [
     "BYTES",
     "FLOATS",
     "SERVICE",
+    "UINT8",
     "Tensor",
     "bad_tensor",
     "pack_strings",
@@ -32,6 +33,7 @@ SERVICE = "inference.GRPCInferenceService"
 """The service's name on the wire, which is not that of the contract's file."""
 
 BYTES = "BYTES"
+UINT8 = "UINT8"
 FLOATS: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
     "FP16": np.dtype("<f2"),

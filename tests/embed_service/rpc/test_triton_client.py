@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -197,3 +198,21 @@ async def test_the_blocking_client_its_callbacks_and_its_stream(service: Any, pn
                 np.testing.assert_allclose(streamed[i].as_numpy("embeddings"), ours[[i]], atol=1e-6)
 
     await asyncio.to_thread(use)
+
+
+async def test_a_stream_is_told_when_the_service_stops(service: Any, client: Any, pngs: list[bytes]) -> None:
+    go_on = asyncio.Event()
+
+    async def requests() -> AsyncIterator[dict[str, Any]]:
+        yield {"model_name": "tiny", "inputs": [files(pngs[:1])], "request_id": "first"}
+        await go_on.wait()
+        yield {"model_name": "tiny", "inputs": [files(pngs[:1])]}
+
+    answers = client.stream_infer(requests())
+    result, error = await anext(answers)
+    assert (result.get_response().id, error) == ("first", None)
+    service.pipeline.drain()
+    go_on.set()
+    with pytest.raises(grpc.RpcError) as caught:
+        await anext(answers)
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE

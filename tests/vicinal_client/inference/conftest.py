@@ -87,18 +87,37 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
 class FilesStandIn(StandIn):
     """One whose model takes encoded files, and fails the whole request over a bad one."""
 
+    datatype, shape = "BYTES", (-1, 1)
+
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(encoder)
         del self.metadata.inputs[:]
-        self.metadata.inputs.add(name="FILES", datatype="BYTES", shape=[-1, 1])
+        self.metadata.inputs.add(name="FILES", datatype=self.datatype, shape=self.shape)
+
+    def files(self, request: Any) -> list[bytes]:
+        """The files in the request."""
+        found: list[bytes] = deserialize_bytes_tensor(request.raw_input_contents[0]).tolist()
+        assert request.inputs[0].shape == [len(found), 1]
+        return found
 
     def batch(self, request: Any, context: Any) -> Array:
-        files = deserialize_bytes_tensor(request.raw_input_contents[0])
+        files = self.files(request)
         try:
             pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
         except OSError as error:
             context.abort(grpc.StatusCode.INTERNAL, f"in ensemble 'lite0', {error}")
         return self.preprocessing.normalised(np.stack([self.preprocessing.resized(p) for p in pictures]))
+
+
+class RowsStandIn(FilesStandIn):
+    """One that takes each file as a row of bytes, as an ensemble with a decoder of DALI's does."""
+
+    datatype, shape = "UINT8", (-1, -1)
+
+    def files(self, request: Any) -> list[bytes]:
+        (file,) = request.raw_input_contents
+        assert request.inputs[0].shape == [1, len(file)]
+        return [file]
 
 
 @pytest.fixture(scope="session")
@@ -149,9 +168,9 @@ def triton(stand_in: Any) -> StandIn:
     return stand_in(StandIn)
 
 
-@pytest.fixture
-def files_triton(stand_in: Any) -> StandIn:
-    return stand_in(FilesStandIn)
+@pytest.fixture(params=[FilesStandIn, RowsStandIn])
+def files_triton(stand_in: Any, request: Any) -> StandIn:
+    return stand_in(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ class GRPCInferenceServiceServicer(object):
     def ModelStreamInfer(self, request_iterator, context):
         """An extension of Triton's: any number of requests. Each gets one answer, in
         the order of the requests; what ModelInfer would be refused for is the
-        answer's error_message, and the stream lives.
+        answer's error_message, and the stream lives, but for SHUTTING_DOWN.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """

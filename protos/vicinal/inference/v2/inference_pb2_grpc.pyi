@@ -87,7 +87,7 @@ class GRPCInferenceServiceStub:
     ModelStreamInfer: _grpc.StreamStreamMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelStreamInferResponse]
     """An extension of Triton's: any number of requests. Each gets one answer, in
     the order of the requests; what ModelInfer would be refused for is the
-    answer's error_message, and the stream lives.
+    answer's error_message, and the stream lives, but for SHUTTING_DOWN.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
@@ -133,7 +133,7 @@ class GRPCInferenceServiceAsyncStub(GRPCInferenceServiceStub):
     ModelStreamInfer: _aio.StreamStreamMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelStreamInferResponse]  # type: ignore[assignment]
     """An extension of Triton's: any number of requests. Each gets one answer, in
     the order of the requests; what ModelInfer would be refused for is the
-    answer's error_message, and the stream lives.
+    answer's error_message, and the stream lives, but for SHUTTING_DOWN.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     buf:lint:ignore RPC_REQUEST_STANDARD_NAME
     """
@@ -218,7 +218,7 @@ class GRPCInferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_inference_pb2.ModelStreamInferResponse], _abc.AsyncIterator[_inference_pb2.ModelStreamInferResponse]]:
         """An extension of Triton's: any number of requests. Each gets one answer, in
         the order of the requests; what ModelInfer would be refused for is the
-        answer's error_message, and the stream lives.
+        answer's error_message, and the stream lives, but for SHUTTING_DOWN.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
