@@ -36,21 +36,21 @@ class Limits(NamedTuple):
 class EncoderApi(litserve.LitAPI):
     """Encoded images in, unit vectors out."""
 
-    def __init__(self, path: Path, threads: int, decoders: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.path = path
-        self.threads = threads
-        self.decoders = decoders
+    def __init__(self, flags: argparse.Namespace) -> None:
+        batching = {"max_batch_size": flags.max_batch, "batch_timeout": flags.batch_timeout}
+        super().__init__(**(batching if flags.max_batch > 1 else {}))
+        self.flags = flags
 
     def setup(self, device: str) -> None:
         """Load the encoder, in a worker process."""
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        self.session = onnxruntime.InferenceSession(self.path, options)
+        options.intra_op_num_threads = self.flags.threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "01"[self.flags.spin])
+        self.session = onnxruntime.InferenceSession(self.flags.encoder, options)
         text = self.session.get_modelmeta().custom_metadata_map["vicinal.preprocessing"]
         self.form = Preprocessing.from_json(text)
         self.input = self.session.get_inputs()[0].name
-        self.pool = ThreadPoolExecutor(self.decoders)
+        self.pool = ThreadPoolExecutor(self.flags.decoders)
 
     def decode_request(self, request: dict[str, str]) -> bytes:
         """JSON → an encoded image."""
@@ -86,13 +86,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes with the encoder in them")
     parser.add_argument("--threads", type=int, default=0, help="of one inference; 0: one a core")
     parser.add_argument("--decoders", type=int, default=2)
+    parser.add_argument("--no-spin", action="store_false", dest="spin", help="idle threads sleep at once")
     flags = parser.parse_args()
-    batching = {"max_batch_size": flags.max_batch, "batch_timeout": flags.batch_timeout}
-    api = EncoderApi(
-        flags.encoder, flags.threads, flags.decoders, **(batching if flags.max_batch > 1 else {})
-    )
     server = litserve.LitServer(
-        api, accelerator="cpu", workers_per_device=flags.workers, timeout=600, fast_queue=True
+        EncoderApi(flags), accelerator="cpu", workers_per_device=flags.workers, timeout=600, fast_queue=True
     )
     server.run(
         "127.0.0.1",

@@ -18,7 +18,7 @@ from typing import Self
 
 from vicinal_client import ConnectionFailed, DeadlineExceeded, EmbedClient
 
-__all__ = ["Server", "litserve_server", "our_server"]
+__all__ = ["Server", "litserve_server", "our_server", "stop_in_order"]
 
 HERE = Path(__file__).parent
 PATIENCE = 120.0
@@ -120,6 +120,11 @@ class Server:
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def stop_in_order() -> None:
+    """Let SIGTERM end this process as an exception does, so that no server is left behind asleep."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def our_server(folder: Path, *flags: object) -> Server:

@@ -34,15 +34,24 @@ from pathlib import Path
 
 import numpy as np
 from bare_loop import BareLoop, Figure, make_images
-from servers import Server, litserve_server, our_server
+from servers import Server, litserve_server, our_server, stop_in_order
 
 from embed_service.starter import STARTER_ENCODER
 
 HERE = Path(__file__).parent
 VIT = Path(".cache/benchmarks/vit_small_patch16_224.onnx")
 COMPARED = 8
+LONE = "bare, a lone image"
 LEAST_SHARE = 0.85
 MOST_DELAY = 1.3
+PEERS = (
+    "--max-batch 32 --batch-timeout 0.01",
+    "--max-batch 32 --batch-timeout 0.01 --no-spin",
+    "--max-batch 32 --batch-timeout 0.05 --no-spin",
+    "--max-batch 8 --batch-timeout 0.01 --no-spin",
+    "--max-batch 32 --batch-timeout 0.01 --workers 2 --threads 1 --no-spin",
+)
+"""Ways to set LitServe up; the fastest is compared."""
 Steps = dict[str, Callable[[], Figure]]
 
 
@@ -67,20 +76,30 @@ def check_same(name: str, vectors: np.ndarray, bare: BareLoop) -> None:
         raise SystemExit(f"{name} gives other vectors than the bare loop: least cosine {least:.4f}")
 
 
-def servers_of(model: Path, folder: Path, flags: argparse.Namespace) -> dict[str, Server]:
+def best_peer(model: Path, images: Path, flags: argparse.Namespace, each: int) -> str:
+    """Return the flags with which LitServe is fastest; what each gives is printed."""
+    rates = {}
+    for words in PEERS:
+        with litserve_server(flags.litserve, model, *words.split()) as server:
+            rates[words] = call(server, images, flags.callers, each)[0].rate
+        print(f"litserve {words}: {rates[words]:.1f} images/s", flush=True)
+    return max(rates, key=rates.__getitem__)
+
+
+def servers_of(model: Path, folder: Path, peer: str | None, flags: argparse.Namespace) -> dict[str, Server]:
     """Return what is compared, not started yet."""
     found = {"ours": our_server(folder, "--encoder", model, "--cache-bytes", 0, *flags.ours.split())}
-    if flags.litserve:
-        found["litserve"] = litserve_server(flags.litserve, model, *flags.peer.split())
-        found["litserve1"] = litserve_server(flags.litserve, model, "--max-batch", 1)
+    if peer is not None:
+        found["litserve"] = litserve_server(flags.litserve, model, *peer.split())
+        found["litserve1"] = litserve_server(flags.litserve, model, "--max-batch", 1, "--no-spin")
     return found
 
 
-def steps_of(bare: BareLoop, servers: dict[str, Server], images: Path, flags: argparse.Namespace) -> Steps:
+def steps_of(
+    bare: BareLoop, batch: int, servers: dict[str, Server], images: Path, flags: argparse.Namespace
+) -> Steps:
     """Return the measurements of one round, in order."""
-    batch = bare.best_batch(flags.seconds / 8)
-    each = max(2, round(flags.seconds * bare.measure(batch, flags.seconds / 8).rate / flags.callers))
-    alone = max(8, round(flags.seconds / 2 * bare.measure(1, flags.seconds / 8).rate))
+    each, alone = sizes(bare, batch, flags)
 
     def called(name: str, callers: int, each: int) -> Figure:
         return call(servers[name], images, callers, each)[0]
@@ -88,26 +107,35 @@ def steps_of(bare: BareLoop, servers: dict[str, Server], images: Path, flags: ar
     steps: Steps = {f"bare, {batch} at a time": partial(bare.measure, batch, flags.seconds)}
     for name in [name for name in servers if name != "litserve1"]:
         steps[f"{name}, {flags.callers} callers"] = partial(called, name, flags.callers, each)
-    steps["bare, 1 at a time"] = partial(bare.measure, 1, flags.seconds / 2)
+    steps[LONE] = partial(bare.measure, 1, flags.seconds / 2)
     for name in servers:
         steps[f"{name}, 1 caller"] = partial(called, name, 1, alone)
     return steps
+
+
+def sizes(bare: BareLoop, batch: int, flags: argparse.Namespace) -> tuple[int, int]:
+    """Return how many images each of many callers, and a lone one, can send in the time."""
+    rate, lone = (bare.measure(count, flags.seconds / 8).rate for count in (batch, 1))
+    return max(2, round(flags.seconds * rate / flags.callers)), max(8, round(flags.seconds / 2 * lone))
 
 
 def compare(model: Path, flags: argparse.Namespace) -> None:
     """Measure one encoder and print what came out."""
     images = make_images(flags.images)
     bare = BareLoop(model, images)
-    print(f"\n{bare.name or model.name}: {flags.rounds} rounds", flush=True)
+    print(f"\n{bare.name or model.name}; {1e3 * bare.decoding:.2f} ms to decode and preprocess an image")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vicinal-bench-")))
         stored = folder / "images.pickle"
         stored.write_bytes(pickle.dumps(images))
-        servers = servers_of(model, folder, flags)
+        batch = bare.best_batch(flags.seconds / 8)
+        each = max(1, sizes(bare, batch, flags)[0] // 2)
+        peer = best_peer(model, stored, flags, each) if flags.litserve else None
+        servers = servers_of(model, folder, peer, flags)
         for name, server in servers.items():
             stack.enter_context(server)
             check_same(name, call(server, stored, 1, 2)[1], bare)
-        steps = steps_of(bare, servers, stored, flags)
+        steps = steps_of(bare, batch, servers, stored, flags)
         found: dict[str, list[Figure]] = {name: [] for name in steps}
         for number in range(flags.rounds):
             for name, step in steps.items():
@@ -119,12 +147,12 @@ def compare(model: Path, flags: argparse.Namespace) -> None:
 
 def show(found: dict[str, list[Figure]]) -> None:
     """Print medians, their spread, and how they stand to the bare loop."""
-    crowd, lone = next(iter(found)), "bare, 1 at a time"
-    rate, delay = middle(found[crowd], "rate"), middle(found[lone], "p50")
+    crowd = next(iter(found))
+    rate, delay = middle(found[crowd], "rate"), middle(found[LONE], "p50")
     print(f"{'':24} {'images/s':>22} {'p50, ms':>24} {'CPU an image, ms':>18}")
     for name, figures in found.items():
         server, client = (1e3 * middle(figures, key) for key in ("server_cpu", "client_cpu"))
-        if name == lone or name.endswith(" 1 caller"):
+        if name == LONE or name.endswith(" 1 caller"):
             verdict = f"{middle(figures, 'p50') / delay:.2f} × the latency"
         else:
             verdict = f"{middle(figures, 'rate') / rate:.0%} of the throughput"
@@ -177,7 +205,6 @@ def main() -> None:
     parser.add_argument(
         "--litserve", type=Path, metavar="PYTHON", help="the Python that LitServe is installed for"
     )
-    parser.add_argument("--peer", default="", help="more flags for litserve_peer.py, in one word")
     parser.add_argument("--ours", default="", help="more flags for embed_service, in one word")
     parser.add_argument("--callers", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
@@ -186,6 +213,7 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=256, help="different ones")
     flags = parser.parse_args()
+    stop_in_order()
     if not flags.encoder and not VIT.exists():
         subprocess.run([sys.executable, HERE / "vit_encoder.py", VIT], check=True)
     print(f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
-from servers import Server, our_server
+from servers import Server, our_server, stop_in_order
 from storm_images import Stock
 from storm_traffic import LONGEST_MESSAGE, TOLERANCE, Caller, Findings
 
@@ -132,6 +132,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=30.0, help="seconds between two lines on memory")
     parser.add_argument("--seed", type=int, default=0)
     flags = parser.parse_args()
+    stop_in_order()
     limits = [
         word for name in vars(LIMITS) for word in (f"--{name.replace('_', '-')}", getattr(LIMITS, name))
     ]
