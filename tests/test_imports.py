@@ -99,8 +99,8 @@ LIBRARIES: dict[str, list[str]] = {
     "graphlearning": ["vicinal_experiments"],
     "matplotlib": ["vicinal_experiments"],
     "sklearn": ["vicinal_experiments"],
-    "rich": ["vicinal_cli"],
-    "typer": ["vicinal_cli"],
+    "rich": ["vicinal_cli", "embed_service.training"],
+    "typer": ["vicinal_cli", "embed_service.training"],
 }
 
 
