@@ -16,6 +16,7 @@ COMMANDS = [
     "add",
     "label",
     "embed",
+    "re-embed",
     "suggest",
     "accuracy",
     "flag",
