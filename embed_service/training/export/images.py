@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -96,11 +99,21 @@ def _squares(
     if source.tile:
         yield from _tiles(source, source.tile, chosen, form)
         return
-    for number in chosen.tolist():
-        try:
-            yield number, read_square(source.files[number], form)
-        except Unreadable as error:
-            warn(f"left out: {error}")
+    numbers = chosen.tolist()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        read = pool.map(lambda number: _square_or_why(source.files[number], form), numbers)
+        for number, square in zip(numbers, read, strict=True):
+            if isinstance(square, Unreadable):
+                warn(f"left out: {square}")
+            else:
+                yield number, square
+
+
+def _square_or_why(path: Path, form: Preprocessing) -> Pixels | Unreadable:
+    try:
+        return read_square(path, form)
+    except Unreadable as error:
+        return error
 
 
 def _tiles(
