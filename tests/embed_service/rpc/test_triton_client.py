@@ -129,6 +129,23 @@ async def test_several_encoders_are_models_by_name_and_version(
         assert caught.value.status() == "StatusCode.NOT_FOUND"
 
 
+async def test_of_two_versions_the_default_encoder_answers(
+    start: Any, build_model: Any, tmp_path: Path, pngs: list[bytes]
+) -> None:
+    cropped = PREPROCESSING.replace("other", "tiny").replace("stretch", "crop")
+    onnx.save(build_model(metadata=cropped), tmp_path / "cropped.onnx")
+    service = await start("--encoder", str(tmp_path / "cropped.onnx"))
+    digests = [model.encoder.digest for model in service.registry.all()]
+    async with triton_aio.InferenceServerClient(service.server.address) as client:
+        for default in (digests[1], digests[0]):
+            await service.registry.set_default(default)
+            answer = (await client.infer("tiny", [files(pngs[:1])])).get_response()
+            assert answer.model_version == default
+            assert list((await client.get_model_metadata("tiny")).versions) == sorted(
+                digests, key=lambda digest: digest != default
+            )
+
+
 async def test_a_refused_image_refuses_the_call_and_is_named(client: Any, pngs: list[bytes]) -> None:
     with pytest.raises(InferenceServerException, match=r"images\[1\]: the PNG image is damaged") as caught:
         await client.infer("tiny", [files([pngs[0], pngs[1][:60], pngs[2]])])

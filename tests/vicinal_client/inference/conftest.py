@@ -7,6 +7,7 @@ serves the file from a model repository, with nothing said of images or of their
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -36,6 +37,7 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
         failures: status codes to refuse the next requests with.
         requests: those that were answered.
         ready: whether the model is.
+        over: released whenever a request is, answered or not.
         change: what becomes of the features of a batch before they are sent.
         address: where it listens.
     """
@@ -51,6 +53,7 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.failures: list[grpc.StatusCode] = []
         self.requests: list[service_pb2.ModelInferRequest] = []
         self.ready = True
+        self.over = threading.Semaphore(0)
         self.change: Callable[[Array], Array] = lambda features: features
         self.address = ""
 
@@ -67,6 +70,7 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
         return self.metadata
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        context.add_callback(self.over.release)
         if self.failures:
             context.abort(self.failures.pop(0), "as the test wants it")
         if request.inputs[0].shape[0] > 8:
@@ -151,7 +155,7 @@ def stand_in(encoder: Encoder) -> Any:
 
     def begin(kind: type[StandIn]) -> StandIn:
         servicer = kind(encoder)
-        server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.so_reuseport", 0)])
+        server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
         servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()

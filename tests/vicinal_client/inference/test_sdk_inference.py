@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from typing import Any
 
 import grpc
@@ -237,14 +238,26 @@ def test_leaving_early_reads_no_more_and_cancels_what_is_under_way(
     connect: Any, triton: Any, known: Any, photos: list[bytes]
 ) -> None:
     client = connect("inference", triton.address, "lite0", preprocessing=known[0].preprocessing_json, batch=2)
-    taken = []
+    taken: list[int] = []
+    gate, waiting = threading.Event(), threading.Semaphore(0)
+
+    def held(features: Any) -> Any:
+        """All but the first two pictures wait."""
+        if not np.allclose(features[0] / np.linalg.norm(features[0]), known[1][0], atol=1e-4):
+            waiting.release()
+            assert gate.wait(60)
+        return features
 
     def images() -> Any:
         for number in range(10_000):
             taken.append(number)
             yield number, photos[number % 20]
 
+    triton.change = held
     found = client.embed_many(images(), in_flight=6)
     assert next(found).key == 0
+    assert all(waiting.acquire(timeout=30) for _ in range(2))
     found.close()
+    assert all(triton.over.acquire(timeout=30) for _ in range(3))
+    gate.set()
     assert len(taken) <= 8
