@@ -88,6 +88,7 @@ LIBRARIES: dict[str, list[str]] = {
     "numba": NUMERIC,
     "llvmlite": NUMERIC,
     "scipy": [*NUMERIC, "vicinal_experiments"],
+    "sqlite3": ["embed_service.cache"],
     "onnxruntime": ["embed_service"],
     "onnx": ENCODER_MAKERS,
     "PIL": ["vicinal.imaging", "embed_service", "vicinal_cli"],
@@ -190,6 +191,7 @@ def late():
         ("vicinal_experiments.bench", "vicinal_cli.connect"),
         ("vicinal.wire.errors", "grpc"),
         ("embed_service.encoder.model", "torch"),
+        ("embed_service.batching.pipeline", "sqlite3"),
     ],
 )
 def test_what_must_not_be_is_refused(module, name):
