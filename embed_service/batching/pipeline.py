@@ -81,7 +81,8 @@ class Pipeline:
         which knows images by their encoded bytes.
 
         Args:
-            inputs: float32 or float16 (n, 3, size, size), normalised; n is at least 1.
+            inputs: float32 or float16 (n, 3, size, size), normalised, finite (some encoders fail on what is
+                not, and with them whoever is in the same batch); n is at least 1.
             lane: of the encoder.
             priority: who waits.
 

@@ -116,10 +116,10 @@ class BatchRunner:
             Exception: the encoder does not run.
         """
         loop = asyncio.get_running_loop()
-        for size in self._pace.sizes:
-            for _ in range(
-                2 if self._encoder.padded else 1
-            ):  # what the first run prepares is no cost of a run
+        sizes = self._pace.sizes
+        # The extremes first: from them TensorRT builds one engine for all sizes between.
+        for size in (*sorted({sizes[0], sizes[-1]}), *sizes[1:-1]):
+            for _ in range(2 if self._encoder.padded else 1):  # the first prepares, which later ones need not
                 started = time.perf_counter()
                 await loop.run_in_executor(self._worker, self._encoder.probe, size)
             self._pace.ran(size, time.perf_counter() - started)

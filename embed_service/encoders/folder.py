@@ -20,12 +20,10 @@ class EncoderFolder:
 
     def names(self) -> list[str]:
         """Return the names of the files that may be loaded, sorted; reads the folder."""
-        if self._folder is None or not self._folder.is_dir():
-            return []
-        return sorted(path.name for path in self._folder.glob(f"*{_SUFFIX}") if _is_inside(path))
+        return sorted(path.name for path in self._files() if _is_inside(path))
 
     def path(self, name: str) -> Path:
-        """Return where the file `name` is; looks at it.
+        """Return where the file `name` is, as the folder lists it; reads the folder.
 
         Raises:
             InvalidArgument: BAD_FILE_NAME, it is not the plain name of an .onnx file, or a link out of here.
@@ -38,14 +36,19 @@ class EncoderFolder:
         if not _is_plain(name):
             message = f"file is {name!r}, expected the plain name of an {_SUFFIX} file in the encoder folder"
             raise InvalidArgument("BAD_FILE_NAME", message, field="file", value=name)
-        path = self._folder / name
-        if not path.is_file():
+        path = next((path for path in self._files() if path.name == name), None)
+        if path is None:
             message = f"the encoder folder has no file {name!r}"
             raise NotFound("FILE_NOT_FOUND", message, field="file", value=name)
         if not _is_inside(path):
             message = f"{name!r} is a link that leads out of the encoder folder"
             raise InvalidArgument("BAD_FILE_NAME", message, field="file", value=name)
         return path
+
+    def _files(self) -> list[Path]:
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        return [path for path in self._folder.glob(f"*{_SUFFIX}") if path.is_file()]
 
 
 def _is_plain(name: str) -> bool:
@@ -54,5 +57,5 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_inside(path: Path) -> bool:
-    """Whether `path` is a file that lies in its folder, links followed."""
-    return path.is_file() and path.resolve().parent == path.parent.resolve()
+    """Whether `path` lies in its folder, links followed."""
+    return path.resolve().parent == path.parent.resolve()
