@@ -33,6 +33,13 @@ class Pool(StrEnum):
     TOKEN = "token"  # noqa: S105
 
 
+class Stem(StrEnum):
+    """What tokens come from."""
+
+    PATCH = "patch"
+    CONV = "conv"
+
+
 class Precision(StrEnum):
     """Of the networks' products."""
 
@@ -92,6 +99,10 @@ Dimension = Annotated[int | None, _option(_BACKBONE, "Of the features.", min=1)]
 Depth = Annotated[int | None, _option(_BACKBONE, "Number of blocks.", min=1)]
 Heads = Annotated[int | None, _option(_BACKBONE, "Of the attention.", min=1)]
 PoolOption = Annotated[Pool | None, _option(_BACKBONE, "Features are the patches' mean or the class token.")]
+StemOption = Annotated[
+    Stem | None,
+    _option(_BACKBONE, "Tokens come from patches, or from convolutions, which learn faster on few images."),
+]
 
 Steps = Annotated[int | None, _option(_METHOD, "Of the optimiser.")]
 BatchSize = Annotated[int | None, _option(_METHOD, "Images a step, over all processes.")]

@@ -39,6 +39,7 @@ def train_command(
     depth: options.Depth = None,
     heads: options.Heads = None,
     pool: options.PoolOption = None,
+    stem: options.StemOption = None,
     steps: options.Steps = None,
     batch: options.BatchSize = None,
     learning_rate: Annotated[
