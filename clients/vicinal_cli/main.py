@@ -21,6 +21,7 @@ from vicinal_cli.commands.re_embed import re_embed
 from vicinal_cli.commands.reading import propagate
 from vicinal_cli.commands.status import status
 from vicinal_cli.commands.suggesting import accuracy, suggest
+from vicinal_cli.commands.training import PASSED_ON, export_encoder, train, train_grid
 from vicinal_cli.commands.up import up
 from vicinal_cli.console import fail
 from vicinal_cli.errors import CliError
@@ -43,6 +44,8 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
 for _panel, _commands in _PANELS.items():
     for _command in _commands:
         app.command(rich_help_panel=_panel)(_command)
+for _command in (train, train_grid, export_encoder):
+    app.command(rich_help_panel="An encoder of your own", context_settings=PASSED_ON)(_command)
 app.add_typer(encoders, name="encoders", rich_help_panel="Services")
 app.add_typer(experiment, name="experiment", rich_help_panel="Measurements")
 

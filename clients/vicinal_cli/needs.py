@@ -6,11 +6,22 @@ from importlib.util import find_spec
 
 from vicinal_cli.errors import CliError
 
-__all__ = ["EMBED", "EXPERIMENTS", "GRAPH", "require"]
+__all__ = ["EMBED", "EXPERIMENTS", "GRAPH", "TRAIN", "require"]
 
 EMBED = ("onnxruntime", "PIL", "grpc_health")
 EXPERIMENTS = ("annoy", "cleanlab", "graphlearning", "matplotlib", "scipy", "sklearn")
 GRAPH = ("hnswlib", "msgpack", "numba", "redis", "scipy", "grpc_health")
+TRAIN = (
+    "PIL",
+    "accelerate",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "tensorboard",
+    "timm",
+    "torch",
+    "torchvision",
+)
 
 
 def require(command: str, extra: str, *modules: str) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from embed_service.training.commands.grid import grid_command
 from embed_service.training.commands.train import train_command
 from embed_service.training.errors import TrainingError
 from embed_service.training.export.command import export_encoder
@@ -17,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_command)
+app.command("train-grid")(grid_command)
 app.command("export-encoder")(export_encoder)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from torch.utils.tensorboard import SummaryWriter
 
-__all__ = ["CSV_NAME", "Metrics", "Row"]
+__all__ = ["CSV_NAME", "Metrics", "Row", "last_values"]
 
 CSV_NAME = "metrics.csv"
 
@@ -78,3 +78,13 @@ def _rows_until(path: Path, done: int) -> list[list[str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= done]
+
+
+def last_values(path: Path) -> dict[str, float]:
+    """Return each column's last value in a `metrics.csv`; a column without any is left out.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        return {name: float(value) for row in csv.DictReader(file) for name, value in row.items() if value}
