@@ -47,7 +47,7 @@ class BoundRuns:
         self._bound: dict[int, _Bound] = {}
 
     def run(self, inputs: Sequence[npt.NDArray[Any]], size: int) -> npt.NDArray[Any]:
-        """Return the features of `inputs`, (len(inputs), dimension), run as a batch of `size` pictures.
+        """Return the features of a batch of `size` pictures, of which `inputs` are the first.
 
         The batch is filled up with what it held before: rows do not influence each other.
         """
@@ -56,7 +56,7 @@ class BoundRuns:
         bound.value.update_inplace(bound.batch)
         self._session.run_with_iobinding(bound.binding)
         features: npt.NDArray[Any] = bound.binding.copy_outputs_to_cpu()[0]
-        return features[: len(inputs)]
+        return features
 
     def _bind(self, size: int) -> _Bound:
         batch = np.zeros((size, *self._shape), dtype=self._kind)

@@ -102,16 +102,17 @@ class Encoder:
 
         Args:
             inputs: n pictures as `input_of` or `preprocessing.normalised` makes them.
-            size: run them as a batch of so many, at least n; None takes n.
+            size: run them as a batch of so many, at least n, if the encoder is `padded`; None takes n.
 
         Raises:
             Exception: the encoder could not be run; ONNX Runtime has no common class for it.
         """
-        features = self._features(inputs, size or len(inputs))
-        if features.shape != (len(inputs), self.dimension):
-            expected = (len(inputs), self.dimension)
+        size = size if self.padded and size else len(inputs)
+        features = self._features(inputs, size)
+        if features.shape != (size, self.dimension):
+            expected = (size, self.dimension)
             raise EncoderError(f"the encoder gave an array of shape {features.shape}, expected {expected}")
-        return unit_rows(features)
+        return unit_rows(features[: len(inputs)])
 
     def probe(self, count: int = 1) -> None:
         """Run `count` pictures of noise, to warm up or to see whether the encoder works.
