@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
-
-import grpc
-from google.protobuf.message import Message
-
-from graph_service.engine.engine import Engine
 from graph_service.rpc import convert, flags
-from graph_service.rpc.admission import Admission
+from graph_service.rpc.calls import Context
+from graph_service.rpc.encoders import EncoderCalls
 from vicinal.graph.v1 import graph_pb2 as pb
-from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
 from vicinal.wire import tensors
 
 __all__ = ["SERVICE_NAME", "GraphServicer"]
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["GraphService"].full_name
 
-Context = grpc.aio.ServicerContext[Any, Any]
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _PAGE_SIZE = 10_000
 _FLAG_PAGE_SIZE = 100
 
 
-class GraphServicer(pb_grpc.GraphServiceServicer):
-    """The service on the wire.
-
-    Args:
-        engine: the use cases; blocking and thread-safe.
-        workers: threads for them. Writers that wait for one fsync together hold a thread each, so there
-            are many more than cores.
-        admission: what may be under way at once.
-    """
-
-    def __init__(self, engine: Engine, *, workers: int = 64, admission: Admission | None = None) -> None:
-        self._engine = engine
-        self._admission = admission or Admission()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rpc")
-
-    def close(self) -> None:
-        """Start no work that still waits for a thread; what runs is not interrupted."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, request: Message, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a use case in a worker thread.
-
-        A caller who goes away does not interrupt it: a write under way is carried to its end, and counts as
-        under way for so long.
-        """
-        size, loop = request.ByteSize(), asyncio.get_running_loop()
-        self._admission.enter(size)
-        work = self._threads.submit(use_case, *args, **kwargs)
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._admission.leave, size))
-        return await asyncio.wrap_future(work)
+class GraphServicer(EncoderCalls):
+    """The service on the wire; see `Calls` for its arguments."""
 
     # -- datasets ----------------------------------------------------------------------------------------
 
@@ -117,35 +76,6 @@ class GraphServicer(pb_grpc.GraphServiceServicer):
             request, self._engine.remove_samples, request.dataset, request.request_id, request.sample_ids
         )
         return pb.RemoveSamplesResponse(revision=revision)
-
-    async def StageVectors(
-        self, request: pb.StageVectorsRequest, context: Context
-    ) -> pb.StageVectorsResponse:
-        revision = await self._run(
-            request,
-            self._engine.stage_vectors,
-            request.dataset,
-            request.request_id,
-            sample_ids=request.sample_ids,
-            vectors=tensors.unpack(request.vectors, "vectors"),
-            encoder_digest=request.encoder_digest,
-            content_hashes=request.content_sha256,
-        )
-        return pb.StageVectorsResponse(revision=revision)
-
-    async def ChangeEncoder(
-        self, request: pb.ChangeEncoderRequest, context: Context
-    ) -> pb.ChangeEncoderResponse:
-        asked = request.dataset, request.request_id, request.encoder_digest
-        revision = await self._run(request, self._engine.change_encoder, *asked)
-        return pb.ChangeEncoderResponse(revision=revision)
-
-    async def DiscardStagedVectors(
-        self, request: pb.DiscardStagedVectorsRequest, context: Context
-    ) -> pb.DiscardStagedVectorsResponse:
-        asked = request.dataset, request.request_id, request.encoder_digest
-        revision = await self._run(request, self._engine.discard_staged_vectors, *asked)
-        return pb.DiscardStagedVectorsResponse(revision=revision)
 
     async def AddLabels(self, request: pb.AddLabelsRequest, context: Context) -> pb.AddLabelsResponse:
         revision = await self._run(request, self._add_labels, request)

@@ -13,7 +13,6 @@ from vicinal.wire.status import from_rpc_error
 from vicinal.wire.tensors import pack
 
 ENCODER = "ab" * 32
-OTHER = "cd" * 32
 LIMIT_BYTES = 4 * 1024 * 1024
 Code = grpc.StatusCode
 
@@ -66,11 +65,6 @@ def labels(*labels):
 def create(**fields):
     given = {"name": "e", "request_id": str(uuid.uuid4()), "dimension": 2, "classes": ["a", "b"]}
     return pb.CreateDatasetRequest(**{**given, **fields})
-
-
-def staged(**fields):
-    given = {"sample_ids": ["s0"], "vectors": rows([1]), "encoder_digest": OTHER}
-    return pb.StageVectorsRequest(dataset="d", request_id=str(uuid.uuid4()), **{**given, **fields})
 
 
 GOOD = rows([1, 0])
@@ -217,46 +211,6 @@ HOSTILE = {
         "OUT_OF_RANGE",
         "level",
     ),
-    "stage: no encoder": ("StageVectors", staged(encoder_digest=""), "FIELD_REQUIRED", "encoder_digest"),
-    "stage: digest": ("StageVectors", staged(encoder_digest="xyz"), "MALFORMED", "encoder_digest"),
-    "stage: nan": ("StageVectors", staged(vectors=rows([np.nan, 1])), "BAD_VECTOR", "vectors[0]"),
-    "stage: rows": ("StageVectors", staged(vectors=rows([1], [1])), "BAD_TENSOR", "vectors.shape"),
-    "stage: wide": (
-        "StageVectors",
-        staged(vectors=pack(np.ones((1, 5000), np.float32))),
-        "OUT_OF_RANGE",
-        "vectors.shape[1]",
-    ),
-    "stage: twice": (
-        "StageVectors",
-        staged(sample_ids=["s0", "s0"], vectors=rows([1], [1])),
-        "DUPLICATE_ID",
-        "sample_ids[1]",
-    ),
-    "change: no encoder": (
-        "ChangeEncoder",
-        pb.ChangeEncoderRequest(dataset="d", request_id="r"),
-        "FIELD_REQUIRED",
-        "encoder_digest",
-    ),
-    "change: request id": (
-        "ChangeEncoder",
-        pb.ChangeEncoderRequest(dataset="d", encoder_digest=OTHER),
-        "FIELD_REQUIRED",
-        "request_id",
-    ),
-    "discard: digest": (
-        "DiscardStagedVectors",
-        pb.DiscardStagedVectorsRequest(dataset="d", request_id="r", encoder_digest="AB" * 32),
-        "MALFORMED",
-        "encoder_digest",
-    ),
-    "labels: page token": (
-        "ListLabels",
-        pb.ListLabelsRequest(dataset="d", page_token="☃"),
-        "BAD_PAGE_TOKEN",
-        "page_token",
-    ),
     "page token": (
         "ExportBeliefs",
         pb.ExportBeliefsRequest(dataset="d", page_token="☃"),
@@ -298,12 +252,6 @@ for value in (0, -1, BIG):
             "OUT_OF_RANGE",
             "neighbours",
         ),
-        f"list page {value}": (
-            "ListSamples",
-            pb.ListSamplesRequest(dataset="d", page_size=value),
-            "OUT_OF_RANGE",
-            "page_size",
-        ),
         f"page {value}": (
             "ExportBeliefs",
             pb.ExportBeliefsRequest(dataset="d", page_size=value),
@@ -325,34 +273,6 @@ ELSEWHERE = {
     "classify with a wrong encoder": (
         "Classify",
         pb.ClassifyRequest(dataset="d", vectors=GOOD),
-        Code.FAILED_PRECONDITION,
-        "ENCODER_MISMATCH",
-        "encoder_digest",
-    ),
-    "stage vectors of the own encoder": (
-        "StageVectors",
-        staged(encoder_digest=ENCODER),
-        Code.FAILED_PRECONDITION,
-        "ENCODER_MISMATCH",
-        "encoder_digest",
-    ),
-    "stage for an unknown sample": (
-        "StageVectors",
-        staged(sample_ids=["nobody"]),
-        Code.NOT_FOUND,
-        "UNKNOWN_SAMPLE",
-        "sample_ids[0]",
-    ),
-    "change to nothing": (
-        "ChangeEncoder",
-        pb.ChangeEncoderRequest(dataset="d", request_id="r", encoder_digest=OTHER),
-        Code.FAILED_PRECONDITION,
-        "ENCODER_MISMATCH",
-        "encoder_digest",
-    ),
-    "discard nothing": (
-        "DiscardStagedVectors",
-        pb.DiscardStagedVectorsRequest(dataset="d", request_id="r", encoder_digest=OTHER),
         Code.FAILED_PRECONDITION,
         "ENCODER_MISMATCH",
         "encoder_digest",
