@@ -105,6 +105,23 @@ def test_the_least_recently_used_goes_first(make):
             assert len(kept) > count // 4, "much room is left unused"
 
 
+def test_putting_again_is_a_use(make):
+    def reopened(cache):
+        if isinstance(cache, MemoryCache):
+            return cache
+        cache.close()
+        return make(LEAST_BYTES)
+
+    cache = make(LEAST_BYTES)
+    for numbers in (range(100), [0], range(100, 530)):  # a few dozen more than there is room for
+        for number in numbers:
+            cache.put(ENCODERS[0], content(number), vector(number))
+        cache = reopened(cache)
+    assert cache.get(ENCODERS[0], content(1)) is None
+    assert cache.get(ENCODERS[0], content(0)) is not None
+    cache.close()
+
+
 def test_many_threads_get_what_was_put(make):
     wrong = []
 
