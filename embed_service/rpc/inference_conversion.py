@@ -164,9 +164,8 @@ def _only_input(request: inference_pb2.ModelInferRequest, encoder: Encoder) -> t
         raise bad_tensor("inputs[0].datatype", expected, f"{tensor.name} ({tensor.datatype})")
     _check_parameters("inputs[0]", tensor.parameters)
     if len(raw) > 1 or (raw and tensor.HasField("contents")):
-        raise bad_tensor(
-            "raw_input_contents", "either one, or contents in the input", f"{len(raw)} and contents"
-        )
+        found = f"{len(raw)}, and contents in the input" if tensor.HasField("contents") else len(raw)
+        raise bad_tensor("raw_input_contents", "one, or contents in the input", found)
     return tensor, raw[0] if raw else None
 
 

@@ -77,6 +77,7 @@ BAD = [
     (tensor(shape=[2, 3, 8, 8]) | RAW, "BAD_TENSOR", "raw_input_contents[0]"),
     (tensor(**FILES) | {"raw_input_contents": ["/w=="]}, "BAD_TENSOR", "raw_input_contents[0]"),
     (tensor(**FILES, contents={"bytes_contents": ["AA=="]}), "BAD_TENSOR", "raw_input_contents"),
+    (tensor(**FILES) | {"raw_input_contents": ["AA==", "AA=="]}, "BAD_TENSOR", "raw_input_contents"),
     (tensor(**FILES) | {"raw_input_contents": []}, "BAD_TENSOR", "inputs[0]"),
     (tensor() | {"raw_input_contents": []}, "BAD_TENSOR", "inputs[0].contents"),
     (tensor(**FILES, **SHARED), "BAD_TENSOR", "inputs[0].parameters[shared_memory_region]"),

@@ -146,6 +146,18 @@ def test_the_digest_stands_for_all_that_is_known(connect: Any, triton: Any, know
     assert len({digest(), digest(preprocessing=reordered), digest(version="10"), digest(batch=3)}) == 1
     assert len({digest(), digest(preprocessing=cropped), digest(version="9")}) == 3
     assert digest(encoder_digest="ab" * 32) == "ab" * 32
+    source, target = triton.metadata.inputs[0], triton.metadata.outputs[1]
+    tensor = {"datatype": "FP32", "name": source.name, "shape": [-1, 3, 128, 128]}
+    spelt = {
+        "input": source.name,
+        "inputs": [tensor],
+        "model": "lite0",
+        "output": {"datatype": "FP32", "name": target.name, "shape": [-1, 1280]},
+        "preprocessing": preprocessing,
+        "version": "10",
+    }
+    text = json.dumps(spelt, sort_keys=True, separators=(",", ":"))
+    assert digest() == hashlib.sha256(text.encode()).hexdigest()
     before = digest()
     triton.metadata.inputs[0].name = "pixels"
     assert digest() != before
