@@ -1,10 +1,13 @@
-"""Images → unit vectors, over gRPC, with one ONNX encoder.
+"""Images → unit vectors, over gRPC, with ONNX encoders.
 
 __main__  flags (in `flags`), wiring, start, stop
-rpc       servicer (proto ↔ domain and nothing else), conversion
+rpc       servicers (proto ↔ domain and nothing else), conversion
 batching  many callers' images → batches, and the answers back
+cache     vectors that were made before
 encoder   the ONNX file and its preprocessing
+encoders  those that are served side by side
 limits    what the service bears
+training  makes encoders: adapts, trains and exports them; nothing that serves imports it
 """
 
 import os

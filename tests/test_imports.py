@@ -47,6 +47,13 @@ ROOMS: dict[str, list[str]] = {
     "vicinal_cli.commands.experiment": ["vicinal_client", "vicinal_cli", "vicinal_experiments"],
     "vicinal_experiments": ["vicinal_client", "vicinal_experiments"],
     "embed_service": ["vicinal.wire.errors", "vicinal.wire.vectors", "vicinal.imaging", "embed_service"],
+    "embed_service.batching": [
+        "vicinal.wire.errors",
+        "vicinal.imaging",
+        "embed_service.limits",
+        "embed_service.cache.base",
+        "embed_service.batching",
+    ],
     "embed_service.rpc": ["vicinal", "embed_service"],
     "embed_service.__main__": ["vicinal", "embed_service"],
     "graph_service": [],
