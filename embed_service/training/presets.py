@@ -45,18 +45,20 @@ PRESETS: dict[str, Preset] = {
     ),
     "scratch-tiny": Preset(
         "from scratch on a CPU: a ViT of 32 pixels that is small enough for minutes to matter",
-        BackboneSpec("vit_tiny_patch16_224", 32, patch_size=4, dimension=192, depth=6, heads=3, pool="avg"),
+        BackboneSpec(
+            "vit_tiny_patch16_224", 32, patch_size=8, dimension=192, depth=4, heads=3, pool="avg", stem="conv"
+        ),
         SCRATCH,
         Settings(
             steps=5000,
-            batch=256,
+            batch=64,
             learning_rate=1e-3,
             weight_decay=0.05,
-            tau=0.99,
+            tau=0.98,
             warm_up=250,
             clip=3.0,
             heads=HeadSizes(1024, 128),
-            least_crop=0.2,
+            least_crop=0.3,
         ),
     ),
 }
