@@ -324,6 +324,7 @@ def test_a_move_that_was_not_completed_gives_way_only_when_told(pair):
     with GraphClient(pair.graph) as client:
         names = client.list_samples("pets").ids
         client.stage_vectors("pets", names[:2], np.eye(2, 5), encoder_digest=third)
+        assert "2 of 36 samples (`vicinal re-embed` goes on)" in pair.vicinal("status")
         said = pair.vicinal("re-embed", pair.photos, "-d", "pets", "--encoder-digest", second, fails=True)
         assert "--start-over" in said
         assert third in said

@@ -34,6 +34,8 @@ _FULL = (
     Column("temperature", float),
     Column("steps", int),
     Column("encoder_digest", str),
+    Column("staged_encoder_digest", str),
+    Column("staged", int),
 )
 _SHOWN = 12
 """Most classes named in a table."""
@@ -64,6 +66,8 @@ def status(
         serving = False
     else:
         note(f"graph service  SERVING at {graph}: {len(datasets)} datasets")
+        for one in datasets:
+            _say_move(one)
         if destination.is_terminal:
             destination.write(Result(_BRIEF, map(_brief, datasets)))
         else:
@@ -86,13 +90,22 @@ def _say_encoder(target: str) -> bool:
     return True
 
 
+def _say_move(one: Dataset) -> None:
+    if one.staged_encoder_digest:
+        note(
+            f"the dataset {one.name!r} is on its way to the encoder {one.staged_encoder_digest[:12]}…: "
+            f"{one.staged_count} of {one.sample_count} samples (`vicinal re-embed` goes on)"
+        )
+
+
 def _brief(one: Dataset) -> tuple[Any, ...]:
     more = f", … ({len(one.classes)})" if len(one.classes) > _SHOWN else ""
     return *_counts(one), ", ".join(one.classes[:_SHOWN]) + more
 
 
 def _full(one: Dataset) -> tuple[Any, ...]:
-    settings = (one.method.value, one.temperature, one.steps, one.encoder_digest)
+    settings = (one.method.value, one.temperature, one.steps)
+    encoders = (one.encoder_digest, one.staged_encoder_digest, one.staged_count)
     return (
         *_counts(one),
         ",".join(one.classes),
@@ -101,6 +114,7 @@ def _full(one: Dataset) -> tuple[Any, ...]:
         one.neighbours,
         one.index,
         *settings,
+        *encoders,
     )
 
 
