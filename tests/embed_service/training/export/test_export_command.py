@@ -16,6 +16,7 @@ from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.model import METADATA_KEY, Encoder, sidecar_of
 from embed_service.training import __main__
 from embed_service.training.backbones import save_encoder
+from embed_service.training.compat import timm
 from embed_service.training.errors import TrainingError
 from embed_service.training.export.metadata import PROVENANCE_KEY, sha256
 from embed_service.training.export.pictures import pictures
@@ -111,6 +112,24 @@ def test_a_transformer_of_timm_needs_no_checkpoint(export, tmp_path, capsys):
     assert (served.preprocessing.size, served.preprocessing.fit) == (32, "stretch")
     assert served.dimension == 192
     assert "vicinal up --encoder" in capsys.readouterr().out
+
+
+def test_weights_on_disk_come_with_the_models_own_preprocessing(export, tmp_path):
+    torch.manual_seed(1)
+    weights = timm.create_model("deit_tiny_patch16_224", img_size=32, num_classes=10)
+    torch.save(weights.state_dict(), tmp_path / "deit.pth")
+    out = tmp_path / "deit.onnx"
+    words = ("--backbone", "deit_tiny_patch16_224", "--weights", tmp_path / "deit.pth", "--image-size", 32)
+    assert not export(*words, "--out", out, "--calibrate", 32)
+    served = Encoder(out, device="cpu")
+    assert served.preprocessing.mean == pytest.approx((0.485, 0.456, 0.406))
+    assert served.preprocessing.resize == "bicubic"
+    image = served.input_of(Image.new("RGB", (50, 40), "teal"))
+    with torch.inference_mode():
+        exact = weights.eval().forward_head(
+            weights.forward_features(torch.from_numpy(image)[None]), pre_logits=True
+        )
+    np.testing.assert_allclose(served.embed([image]), torch.nn.functional.normalize(exact).numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize(
