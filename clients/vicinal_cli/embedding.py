@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +12,9 @@ from vicinal_cli.connect import Embedder
 from vicinal_cli.errors import CliError
 from vicinal_cli.files.folders import ImageFile
 from vicinal_cli.files.vector_set import VectorSet
-from vicinal_client import Embedded, Progress
+from vicinal_client import EmbedClient, Embedded, FailedPrecondition, Model, Progress
 
-__all__ = ["Embedding", "in_order"]
+__all__ = ["Embedding", "in_order", "model_for"]
 
 
 @dataclass
@@ -72,6 +73,14 @@ class Embedding:
         hashes = [outcome.content_sha256 for _, outcome in part]
         images = [image for image, _ in part]
         return images, VectorSet([image.id for image in images], vectors, hashes, self.encoder_digest)
+
+
+def model_for(client: Embedder, encoder_digest: str) -> Model:
+    """Return the encoder of that digest where it is served, else the one that is served by default."""
+    if encoder_digest and isinstance(client, EmbedClient):
+        with suppress(FailedPrecondition):
+            return client.model(encoder_digest)
+    return client.model()
 
 
 def in_order(outcomes: Iterable[Embedded[int]]) -> Generator[Embedded[int], None]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from vicinal_cli.adding.target import Target
 from vicinal_cli.connect import Embedder
-from vicinal_cli.embedding import Embedding
+from vicinal_cli.embedding import Embedding, model_for
 from vicinal_cli.files.folders import Folder, ImageFile
 from vicinal_cli.files.labels import classes_of
 from vicinal_cli.files.vector_set import VectorSet
-from vicinal_client import Dataset, GraphClient, Label, Progress, Trust
+from vicinal_client import Dataset, GraphClient, Label, NotFound, Progress, Trust
 
 __all__ = ["Added", "Wish", "add_file", "add_folder", "add_vectors", "folder_labels"]
 
@@ -76,10 +76,12 @@ def add_folder(
 ) -> Added:
     """Embed and add the images of a folder part by part, each part followed by its folders' labels.
 
+    A dataset that exists takes its own encoder, where it is served.
+
     Raises:
         CliError: the dataset does not fit (nothing was written), or no image could be embedded.
     """
-    model = embedder.model()
+    model = model_for(embedder, _encoder_of(client, wish.dataset))
     expected = [*wish.labels, *folder_labels(folder.images, wish.folder_trust)]
     target = Target(wish.dataset, wish.classes, classes_of(expected) or folder.classes, wish.neighbours)
     dataset, is_new = target.opened(client, model.dimension, model.encoder_digest, expected)
@@ -112,6 +114,14 @@ def add_vectors(
         content_sha256=found.content_sha256,
         progress=progress,
     )
+
+
+def _encoder_of(client: GraphClient, dataset: str) -> str:
+    """Return the digest that an existing dataset is bound to."""
+    try:
+        return client.get_dataset(dataset).encoder_digest
+    except NotFound:
+        return ""
 
 
 def folder_labels(images: Sequence[ImageFile], trust: Trust | None) -> list[Label]:

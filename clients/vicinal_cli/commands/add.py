@@ -67,7 +67,8 @@ def add(
 
     SOURCE is a folder of images, whose ids become their paths below it, or a
     file of vectors you already have. A new dataset takes its classes from
-    --classes, else from the labels stated, else from the sub-folders.
+    --classes, else from the labels stated, else from the sub-folders; and the
+    embedding service's default encoder. One that exists keeps its own.
 
     Sub-folder names become labels only when --labels-from-folders asks for
     it: a folder may as well be a date, and a label once stated spreads.

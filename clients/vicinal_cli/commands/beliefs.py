@@ -11,8 +11,8 @@ import typer
 from vicinal_cli.commands.output import Destination, belief_columns, belief_rows
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import progress, warn_of
-from vicinal_cli.embedding import Embedding
-from vicinal_cli.files.folders import scan
+from vicinal_cli.embedding import Embedding, model_for
+from vicinal_cli.files.folders import Folder, scan
 from vicinal_cli.files.results import Result
 from vicinal_cli.files.vector_set import VectorSet
 from vicinal_cli.files.vectors import is_vector_file, read_vectors
@@ -58,12 +58,15 @@ def classify(
       vicinal classify features.npz --dataset pets --output classes.csv
     """
     destination = Destination.of(output, form)
+    given: VectorSet | Folder
     if is_vector_file(source):
-        found = read_vectors(source, ids_file=ids, encoder_digest=encoder_digest)
+        given = read_vectors(source, ids_file=ids, encoder_digest=encoder_digest)
     else:
-        found = _embedded(source, embed)
+        given = scan(source)
     with graph_client(graph) as client:
-        classes = client.get_dataset(dataset).classes
+        there = client.get_dataset(dataset)
+        classes = there.classes
+        found = _embedded(given, embed, there.encoder_digest) if isinstance(given, Folder) else given
         with progress("classifying") as tell:
             answer = client.classify(
                 dataset,
@@ -113,10 +116,9 @@ def _exported(
             tell(done, page.total_count)
 
 
-def _embedded(source: Path, target: str) -> VectorSet:
-    folder = scan(source)
+def _embedded(folder: Folder, target: str, encoder_digest: str) -> VectorSet:
     with embedder_at(target) as client:
-        embedding = Embedding(client, client.model().encoder_digest)
+        embedding = Embedding(client, model_for(client, encoder_digest).encoder_digest)
         with progress("embedding") as tell:
             _, vectors = embedding.all(folder.images, tell)
     warn_of([*folder.refused, *embedding.refused], "images could not be embedded")
