@@ -103,7 +103,11 @@ def build(spec: BackboneSpec, weights: str = SCRATCH, fit: str = "crop") -> Enco
             spec.name, pretrained=weights == PRETRAINED, num_classes=0, **spec.overrides()
         )
     except Exception as error:  # timm and the hub raise whatever comes up
-        raise TrainingError(f"cannot build {spec} with weights {weights!r}: {error}") from error
+        changes = ", ".join(f"{name} {value}" for name, value in spec.overrides().items())
+        hint = "; a file of weights, or scratch, needs no download" if weights == PRETRAINED else ""
+        raise TrainingError(
+            f"cannot build {spec.name}{changes and f' with {changes}'} ({weights}): {error}{hint}"
+        ) from error
     _check_patches(model)
     if weights in (SCRATCH, PRETRAINED):
         return Encoder(spec, model, _preprocessing_of(model, spec.name, fit, weights == PRETRAINED))

@@ -7,7 +7,6 @@ online encoder, see `backbones`), `metrics.csv` and TensorBoard's event files.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,9 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from embed_service.training.backbones import build, save_encoder
-from embed_service.training.data.pictures import Pictures, open_pictures
-from embed_service.training.data.source import find
-from embed_service.training.errors import TrainingError
+from embed_service.training.backbones import Encoder, build, load_encoder, save_encoder
+from embed_service.training.data.pictures import open_pictures
+from embed_service.training.data.source import Source, find
 from embed_service.training.loop.checkpoint import read_checkpoint, write_checkpoint
 from embed_service.training.loop.description import Images, Run, write_run
 from embed_service.training.loop.display import Display
@@ -27,7 +25,6 @@ from embed_service.training.loop.metrics import Metrics
 from embed_service.training.loop.precision import mixed_precision
 from embed_service.training.loop.trainer import Trainer
 from embed_service.training.loop.watcher import Watcher
-from vicinal.imaging.preprocessing import Preprocessing
 
 __all__ = ["CHECKPOINT", "DESCRIPTION", "ENCODER", "Outcome", "train"]
 
@@ -70,14 +67,15 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
     settings = run.settings
     accelerator = Accelerator(cpu=run.cpu, mixed_precision=mixed_precision(settings.precision, run.cpu))
     main = accelerator.is_main_process
+    source = _source(run.images)
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    encoder = build(run.backbone, run.weights, run.fit)
     with ExitStack() as stack:
         interrupt = stack.enter_context(listening())
         done, state = _resumed(folder)
+        encoder = _begun(run) if state is None else load_encoder(folder / ENCODER)
         display = Display(settings.steps, done, quiet=quiet or not main)
-        pictures = _pictures(run.images, encoder.preprocessing, display.say)
+        limit = int(run.images.memory_gib * 2**30)
+        pictures = open_pictures(source, encoder.preprocessing, limit, display.say)
         trainer = Trainer(encoder, pictures, settings, accelerator)
         stack.callback(trainer.close)
         if state is not None:
@@ -130,15 +128,16 @@ def _keep(trainer: Trainer, folder: Path, done: int) -> None:
     save_encoder(folder / ENCODER, trainer.encoder._replace(model=trainer.learner.encoder))
 
 
+def _begun(run: Run) -> Encoder:
+    torch.manual_seed(run.settings.seed)
+    return build(run.backbone, run.weights, run.fit)
+
+
 def _resumed(folder: Path) -> tuple[int, dict[str, object] | None]:
     path = folder / CHECKPOINT
     return read_checkpoint(path) if path.exists() else (0, None)
 
 
-def _pictures(images: Images, form: Preprocessing, warn: Callable[[str], None]) -> Pictures:
+def _source(images: Images) -> Source:
     labels = Path(images.labels) if images.labels else None
-    source = find(Path(images.folder), images.tile, labels, images.count)
-    pictures = open_pictures(source, form, int(images.memory_gib * 2**30), warn)
-    if len(pictures) < 2:
-        raise TrainingError(f"{images.folder} holds one image; training needs many")
-    return pictures
+    return find(Path(images.folder), images.tile, labels, images.count)

@@ -1,0 +1,262 @@
+"""Whole runs of a tiny transformer: they learn, resume, stop, and share work with other processes."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from embed_service.training.backbones import load_encoder
+from embed_service.training.data.order import batch_at
+from embed_service.training.errors import TrainingError
+from embed_service.training.loop import run as runs
+from embed_service.training.loop.description import Run, read_run, write_run
+from embed_service.training.loop.metrics import CSV_NAME
+from embed_service.training.loop.run import CHECKPOINT, DESCRIPTION, ENCODER, train
+from embed_service.training.loop.settings import Watch
+from embed_service.training.loop.spread import CollapseAlarm, spread
+from embed_service.training.loop.trainer import Trainer
+
+Describe = Callable[..., Run]
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / CSV_NAME).open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state = torch.load(folder / CHECKPOINT, weights_only=True)["state"]
+    return state["learner"] | {
+        f"{number}.{name}": value
+        for number, moments in state["optimiser"]["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, after: int, number: signal.Signals) -> None:
+    """Send this process `number` in the middle of step `after`."""
+    step = Trainer.step
+
+    def interrupted(trainer: Trainer, done: int):
+        if done == after:
+            os.kill(os.getpid(), number)
+        return step(trainer, done)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+
+
+def test_the_loss_falls_and_nothing_collapses(tmp_path: Path, tiny_run: Describe) -> None:
+    outcome = train(tiny_run(steps=150, warm_up=10), tmp_path, quiet=True)
+    assert (outcome.done, outcome.finished, outcome.collapsed) == (150, True, False)
+    losses = [float(row["loss"]) for row in rows(tmp_path)[1:]]
+    assert sum(losses[-20:]) / 20 < 0.6 * sum(losses[:5]) / 5
+    assert min(float(row["spread"]) for row in rows(tmp_path)[1:]) > 0.1
+    assert outcome.knn is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_resumed_run_equals_an_unbroken_one(
+    tmp_path: Path, tiny_run: Describe, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    run = tiny_run(steps=9, warm_up=3, accumulate=2)
+    train(run, tmp_path / "unbroken", quiet=True)
+    with monkeypatch.context() as patch:
+        interrupting(patch, 4, number)
+        stopped = train(run, tmp_path / "broken", quiet=True)
+    assert (stopped.done, stopped.finished) == (5, False)
+    resumed = train(read_run(tmp_path / "broken" / DESCRIPTION), tmp_path / "broken", quiet=True)
+    assert (resumed.done, resumed.finished) == (9, True)
+    assert_same(weights(tmp_path / "unbroken"), weights(tmp_path / "broken"))
+    measured = [
+        [{**row, "steps_per_second": ""} for row in rows(tmp_path / name)] for name in ("unbroken", "broken")
+    ]
+    assert measured[0] == measured[1]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_pictures_read_when_asked_for_train_as_pictures_in_memory(tmp_path: Path, tiny_run: Describe) -> None:
+    run = tiny_run(steps=4)
+    train(run, tmp_path / "held", quiet=True)
+    train(replace(run, images=replace(run.images, memory_gib=0.0)), tmp_path / "lazy", quiet=True)
+    assert_same(weights(tmp_path / "held"), weights(tmp_path / "lazy"))
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path: Path, tiny_run: Describe) -> None:
+    run = tiny_run(steps=3)
+    train(run, tmp_path, quiet=True)
+    before = weights(tmp_path), rows(tmp_path)
+    assert train(run, tmp_path, quiet=True).finished
+    assert_same(weights(tmp_path), before[0])
+    assert rows(tmp_path) == before[1]
+
+
+def test_what_a_run_leaves(tmp_path: Path, tiny_run: Describe) -> None:
+    run = tiny_run(Watch(log_every=2, probe_every=4, probe_images=40, checkpoint_every=3), steps=8)
+    train(run, tmp_path, quiet=True)
+    assert read_run(tmp_path / DESCRIPTION) == run
+    measured = rows(tmp_path)
+    assert [row["step"] for row in measured] == ["0", "2", "4", "6", "8"]
+    assert [row["step"] for row in measured if row["knn"]] == ["0", "4", "8"]
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+    encoder = load_encoder(tmp_path / ENCODER)
+    assert encoder.spec == run.backbone
+    assert encoder.preprocessing.size == 16
+    trained = torch.load(tmp_path / CHECKPOINT, weights_only=True)["state"]["learner"]
+    for name, tensor in encoder.model.state_dict().items():
+        assert torch.equal(tensor, trained[f"encoder.{name}"]), name
+
+
+def test_stop_on_collapse(tmp_path: Path, tiny_run: Describe, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Constant(nn.Module):
+        """The same vector for every picture: what a collapsed encoder gives."""
+
+        num_features = 8
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.vector = nn.Parameter(torch.ones(8))
+
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            return self.vector.expand(len(batch), 8)
+
+    build = runs.build
+    monkeypatch.setattr(runs, "build", lambda *given: build(*given)._replace(model=Constant()))
+    watch = Watch(log_every=1, checkpoint_every=1000, stop_on_collapse=True)
+    outcome = train(tiny_run(watch, steps=50), tmp_path / "stopped", quiet=True)
+    assert outcome.collapsed
+    assert not outcome.finished
+    assert outcome.done == 5
+    outcome = train(tiny_run(replace(watch, stop_on_collapse=False), steps=8), tmp_path / "on", quiet=True)
+    assert outcome.collapsed
+    assert outcome.finished
+
+
+def test_the_spread_tells_collapse_from_none() -> None:
+    torch.manual_seed(0)
+    assert spread(torch.randn(500, 64)) == pytest.approx(1, abs=0.05)
+    assert spread(torch.ones(500, 64)) == pytest.approx(0, abs=1e-6)
+    shared = torch.randn(1, 64) * 3
+    wide = torch.randn(4000, 64) + shared
+    unit = nn.functional.normalize(wide, dim=1)
+    cosine = ((unit.sum(dim=0) ** 2).sum() - 4000) / (4000 * 3999)
+    assert spread(wide) == pytest.approx((1 - cosine.item()) ** 0.5, rel=0.05)
+
+
+def test_the_alarm_rings_once_for_each_collapse() -> None:
+    alarm = CollapseAlarm(patience=3)
+    heard = [alarm.heard(value) for value in (0.01, 0.01, 0.5, 0.01, 0.0, float("nan"), 0.01, 0.5, 0, 0, 0)]
+    assert [place for place, rang in enumerate(heard) if rang] == [5, 10]
+
+
+def test_an_epoch_takes_every_picture_at_most_once() -> None:
+    epochs: dict[int, list[int]] = {}
+    for step in range(9):
+        batch = batch_at(step, 50, 16, seed=3)
+        epochs.setdefault(batch.epoch, []).extend(batch.indices.tolist())
+    assert sorted(epochs) == [0, 1, 2]
+    for indices in epochs.values():
+        assert len(set(indices)) == len(indices) == 48
+    assert epochs[0] != epochs[1]
+    assert batch_at(0, 50, 16, seed=4).indices.tolist() != epochs[0][:16]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"batch": 97}, "a batch takes 97 images, but there are 96"),
+        ({"batch": 16, "accumulate": 3}, "a batch of 16 does not divide into 3 parts"),
+        ({"batch": 8, "accumulate": 8}, "does not divide into 8 parts of two or more"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_refused(tmp_path: Path, tiny_run: Describe, changed, said: str) -> None:
+    with pytest.raises(TrainingError, match=said):
+        train(tiny_run(**changed), tmp_path, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"steps": 0}, "steps is 0, expected at least 1"),
+        ({"batch": 1}, "batch is 1"),
+        ({"learning_rate": 0.0}, "learning rate is 0.0, expected above 0"),
+        ({"weight_decay": -1.0}, "weight decay is -1.0"),
+        ({"tau": 1.5}, "tau is 1.5, expected 0 to 1"),
+        ({"steps": 5, "warm_up": 5}, "warm-up is 5, expected 0 to 4, less than the steps"),
+        ({"precision": "float8"}, "precision is float8, expected one of"),
+        ({"least_crop": 0.0}, "least crop is 0.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(tiny_run: Describe, changed, said: str) -> None:
+    with pytest.raises(TrainingError, match=said):
+        tiny_run(**changed)
+
+
+def test_a_folder_that_holds_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="describes no run"):
+        read_run(tmp_path / DESCRIPTION)
+
+
+def test_damaged_checkpoints_are_refused(tmp_path: Path, tiny_run: Describe) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"not a checkpoint")
+    with pytest.raises(TrainingError, match="cannot be read as a checkpoint"):
+        train(tiny_run(), tmp_path, quiet=True)
+
+
+SHARED = """
+import sys, torch
+from pathlib import Path
+from accelerate import PartialState
+from embed_service.training.loop import run
+from embed_service.training.loop.description import read_run
+torch.set_num_threads(1)
+made = []
+build = run.Trainer
+run.Trainer = lambda *given: made.append(build(*given)) or made[-1]
+folder = Path(sys.argv[1])
+run.train(read_run(folder / "wanted.json"), folder, quiet=True)
+torch.save(made[0].learner.state_dict(), folder / f"rank{PartialState().process_index}.pt")
+"""
+
+
+def test_two_processes_share_a_batch_and_agree(tmp_path: Path, tiny_run: Describe) -> None:
+    write_run(tmp_path / "wanted.json", tiny_run(steps=4))
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARED, str(tmp_path)],
+            env=os.environ
+            | world
+            | {"RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=200)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    kept = {name for name in first if not name.endswith(buffers)}
+    assert_same({name: first[name] for name in kept}, {name: second[name] for name in kept})
+    assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2", "3", "4"]
