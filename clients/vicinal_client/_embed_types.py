@@ -44,7 +44,7 @@ class EmbedLimits:
         max_image_bytes: bytes of one encoded image.
         max_pixels: pixels (width × height) of one image.
         max_message_bytes: bytes of one message.
-        max_queue: images that wait at one time in the service.
+        max_queue: images that wait at one time in the service; 0 from a server that does not say.
         max_models: encoders loaded at one time; 0 from a service that does not say.
     """
 

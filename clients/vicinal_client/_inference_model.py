@@ -142,7 +142,7 @@ def _limits(metadata: ModelMetadataResponse, source: Tensor, batch: int) -> Embe
         fixed = 1
     most = max(1, min(batch, fixed, told.get("max_images", batch)))
     values = {
-        field.name: told.get(field.name, _DEFAULT_LIMITS.get(field.name, 1)) for field in fields(EmbedLimits)
+        field.name: told.get(field.name, _DEFAULT_LIMITS.get(field.name, 0)) for field in fields(EmbedLimits)
     }
     return EmbedLimits(**values | {"max_images": most})
 

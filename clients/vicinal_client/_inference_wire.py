@@ -80,12 +80,17 @@ def embedded(
 
 
 def refused(item: Item[Key], failure: VicinalError, usage: Usage) -> Embedded[Key]:
-    """Return the outcome of `item`, for which alone the server refused a request."""
+    """Return the outcome of `item`, for which alone the server refused a request.
+
+    Where the server gives no reason of ours, the status code's name is the reason, and all it said stands in
+    the metadata as `details`.
+    """
     if isinstance(failure, ServiceError):
         error = ImageError(failure.reason, failure.message, failure.metadata | {"field": "image"})
     else:
         code = failure.code if isinstance(failure, TransportError) else "UNKNOWN"
-        error = ImageError(code, str(failure), {"field": "image"})
+        said = str(failure)  # some servers send a whole traceback
+        error = ImageError(code, said.partition("\n")[0], {"field": "image", "details": said})
     timing = Timing(0.0, item.seconds, 0.0)
     return Embedded(item.key, None, error, item.content_sha256, usage.model.encoder_digest, timing)
 

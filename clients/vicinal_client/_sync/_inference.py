@@ -20,7 +20,13 @@ from vicinal.wire.inference import SERVICE
 from vicinal_client import _inference_wire as wire
 from vicinal_client._bulk import message_budget
 from vicinal_client._embed_types import Embedded, Embeddings, ImageError, Model, Timing
-from vicinal_client._exceptions import FailedPrecondition, InvalidArgument, TransportError, failure_of
+from vicinal_client._exceptions import (
+    FailedPrecondition,
+    InvalidArgument,
+    TransportError,
+    VicinalError,
+    failure_of,
+)
 from vicinal_client._inference_model import Usage, Wish, usage
 from vicinal_client._inference_wire import Item
 from vicinal_client._progress import Progress
@@ -244,28 +250,35 @@ class InferenceClient(Connection):
             response = finished(sent.call)
         except grpc.RpcError as error:
             failure = failure_of(error)
-            if not wire.refuses_images(failure):
-                delay = self._retry.delay(0, failure)
-                if delay is None:
-                    raise failure from error
-                sleep(delay)
+            if wire.refuses_images(failure):
+                return self._in_halves(sent.items, failure, use, timeout)
+            delay = self._retry.delay(0, failure)
+            if delay is None:
+                raise failure from error
+            sleep(delay)
             return self._again(sent.items, use, timeout)
         return wire.embedded(sent.items, response, use, time.perf_counter() - sent.started)
 
     def _again(self, items: list[Item[Key]], use: Usage, timeout: float) -> list[Embedded[Key]]:
-        """Infer anew, in ever smaller parts where the server refuses, down to the image it refuses."""
         started = time.perf_counter()
         try:
             response = self._call(self._infer, wire.request(items, use), timeout)
         except (InvalidArgument, TransportError) as failure:
-            if not wire.refuses_images(failure) or (len(items) == 1 and use.pictures is not None):
-                raise
-            if len(items) == 1:
-                return [wire.refused(items[0], failure, use)]
-            half = len(items) // 2
-            first = self._again(items[:half], use, timeout)
-            return [*first, *self._again(items[half:], use, timeout)]
+            return self._in_halves(items, failure, use, timeout)
         return wire.embedded(items, response, use, time.perf_counter() - started)
+
+    def _in_halves(
+        self, items: list[Item[Key]], failure: VicinalError, use: Usage, timeout: float
+    ) -> list[Embedded[Key]]:
+        """Infer in ever smaller parts what the server refused as a whole, down to the image it refuses."""
+        alone = len(items) == 1
+        if not wire.refuses_images(failure) or (alone and use.pictures is not None):
+            raise failure
+        if alone:
+            return [wire.refused(items[0], failure, use)]
+        half = len(items) // 2
+        first = self._again(items[:half], use, timeout)
+        return [*first, *self._again(items[half:], use, timeout)]
 
 
 def _item(key: Key, image: bytes | Path, use: Usage) -> Item[Key] | Embedded[Key]:

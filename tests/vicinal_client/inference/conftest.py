@@ -109,7 +109,7 @@ class FilesStandIn(StandIn):
         try:
             pictures = [Image.open(io.BytesIO(file)).convert("RGB") for file in files]
         except OSError as error:
-            context.abort(grpc.StatusCode.INTERNAL, f"in ensemble 'lite0', {error}")
+            context.abort(grpc.StatusCode.INTERNAL, f"in ensemble 'lite0', {error}\n  Traceback")
         return self.preprocessing.normalised(np.stack([self.preprocessing.resized(p) for p in pictures]))
 
 

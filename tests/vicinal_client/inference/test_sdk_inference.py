@@ -96,6 +96,7 @@ def test_a_server_that_takes_files_fails_for_the_bad_ones_alone(
         "INTERNAL",
     ]
     assert "cannot identify image" in found[1].error.message
+    assert found[1].error.metadata["details"] == f"{found[1].error.message}\n  Traceback"
     wanted = [known[1][number] for number in (0, 8, 16)]
     np.testing.assert_allclose([found[i].vector for i in (0, 2, 3)], wanted, atol=1e-5)
 
