@@ -16,6 +16,7 @@ import onnx
 import pytest
 
 from embed_service.__main__ import main
+from embed_service.starter import STARTER_ENCODER
 from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
 
 
@@ -79,6 +80,8 @@ def test_open_streams_do_not_hold_the_stop_up(
     ("arguments", "message"),
     [
         (["--device", "gpu"], "onnxruntime-gpu"),
+        (["--device", "tensorrt", "--float16"], "no TensorRT"),
+        (["--encoder", str(STARTER_ENCODER), "--max-models", "1"], "at most 1 may be loaded"),
         (["--encoder", "missing.onnx"], "cannot read the encoder"),
         (["--max-images", "300"], "never fit"),
         (["--max-image-bytes", "99999999"], "could not be sent"),
@@ -96,7 +99,7 @@ def test_it_refuses_to_start_with_a_clear_message(
 
 
 @pytest.mark.parametrize(
-    "flag", ["--max-queue=0", "--port=-1", "--grace=nan", "--decoders=x", "--device=tpu"]
+    "flag", ["--max-queue=0", "--port=-1", "--grace=nan", "--decoders=x", "--device=tpu", "--max-wait=-1"]
 )
 def test_impossible_flags_are_refused(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
