@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from embed_service.training import backbones
+from embed_service.training.compat import timm
 from embed_service.training.data.source import find
 from embed_service.training.errors import TrainingError
 from embed_service.training.export import images
@@ -98,8 +99,8 @@ def export_encoder(
     fit: Annotated[
         Fit | None,
         typer.Option(
-            help="With --model: crop the largest square from a picture's middle (the default), or stretch "
-            "the whole picture."
+            help="With --model: crop the largest square from a picture's middle, or stretch the whole "
+            "picture. Default: as timm does."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="The encoder's name, for people.")] = None,
@@ -121,7 +122,7 @@ def export_encoder(
     if (checkpoint is None) == (model is None):
         raise TrainingError("give either a checkpoint (encoder.pt) or --model NAME")
     if checkpoint is None:
-        encoder, origin = _stock(str(model), weights or backbones.PRETRAINED, image_size, fit or Fit.CROP)
+        encoder, origin = _stock(str(model), weights or backbones.PRETRAINED, image_size, fit)
     elif (weights, image_size, fit) == (None, None, None):
         encoder, origin = backbones.load_encoder(checkpoint), {"checkpoint_sha256": sha256(checkpoint)}
     else:
@@ -131,14 +132,22 @@ def export_encoder(
     _show(export(encoder, out, precision, examples, origin, _tell), examples)
 
 
-def _stock(name: str, weights: str, size: int | None, fit: Fit) -> tuple[backbones.Encoder, dict[str, Any]]:
+def _stock(
+    name: str, weights: str, size: int | None, fit: Fit | None
+) -> tuple[backbones.Encoder, dict[str, Any]]:
     """A transformer of timm's, and where its weights came from."""
-    encoder = backbones.build(backbones.BackboneSpec(name, image_size=size), weights, fit)
+    encoder = backbones.build(backbones.BackboneSpec(name, image_size=size), weights, fit or _fit_of(name))
     if weights == backbones.PRETRAINED:
         return encoder, {"weights": "timm, pretrained", **_published(encoder)}
     if weights == backbones.SCRATCH:
         return encoder, {"weights": "none: torch's random state"}
     return encoder, {"checkpoint_sha256": sha256(Path(weights))}
+
+
+def _fit_of(name: str) -> Fit:
+    """How timm makes pictures square for the model; a name it does not know is told of elsewhere."""
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return Fit.STRETCH if config is not None and config.crop_mode == "squash" else Fit.CROP
 
 
 def _published(encoder: backbones.Encoder) -> dict[str, str]:

@@ -18,6 +18,7 @@ from embed_service.training import __main__
 from embed_service.training.backbones import save_encoder
 from embed_service.training.compat import timm
 from embed_service.training.errors import TrainingError
+from embed_service.training.export import command
 from embed_service.training.export.metadata import PROVENANCE_KEY, sha256
 from embed_service.training.export.pictures import pictures
 from embed_service.training.export.verdict import Accuracy, Precision, Verdict, check, doubts
@@ -133,6 +134,19 @@ def test_weights_on_disk_come_with_the_models_own_preprocessing(export, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("name", "fit"),
+    [
+        ("vit_base_patch16_224.augreg_in21k", "crop"),
+        ("vit_base_patch16_clip_384.openai_ft_in1k", "stretch"),
+        ("resnet50", "crop"),
+        ("no_such_model.at_all", "crop"),
+    ],
+)
+def test_pictures_become_square_as_timm_makes_them(name, fit):
+    assert command._fit_of(name) == fit
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ([], "either a checkpoint"),
@@ -140,6 +154,7 @@ def test_weights_on_disk_come_with_the_models_own_preprocessing(export, tmp_path
         (["encoder.pt"], "there is no file encoder.pt"),
         (["encoder.pt", "--image-size", "32"], "go with --model"),
         (["--model", "resnet50"], "no vision transformer"),
+        (["--model", "vit_no_such_224"], "timm"),
         (["--model", "vit_tiny_patch16_224", "--weights", "gone.pt"], "there is no file gone.pt"),
     ],
 )
