@@ -62,7 +62,7 @@ class Pace:
         self._max_wait = max_wait
         self._costs: dict[int, float] = {}
         self._answered: _Answered | None = None
-        self._returning = 0.0  # images that come soon, for each that was answered
+        self._returning = 0.0  # part of those answered who soon come back, 0 to 1
         self._delay = 0.0  # seconds after a run until the last of them has come
 
     def arrived(self, now: float) -> None:
@@ -76,7 +76,8 @@ class Pace:
         """Note that a run of `count` images is over and their callers have their answers."""
         before = self._answered
         if before is not None:
-            self._returning += _NEWEST * (before.came / before.count - self._returning)
+            returning = min(before.came / before.count, 1.0)  # more than were answered are others
+            self._returning += _NEWEST * (returning - self._returning)
             if before.came:
                 self._delay += _NEWEST * (before.last - self._delay)
         self._answered = _Answered(count, now)

@@ -83,9 +83,20 @@ def images_in(seconds: float, pace: Pace, callers: int, delays: list[float]) -> 
 DELAYS = st.lists(st.floats(0, 0.01), min_size=1, max_size=30)
 
 
-@given(COSTS, DELAYS, st.booleans())
-def test_a_lone_caller_never_waits(costs: tuple[float, float], delays: list[float], padded: bool) -> None:
-    encoder = Encoder(pace_of(*costs, padded=padded), 1, delays)
+@given(COSTS, DELAYS, st.integers(1, 70), st.booleans())
+def test_a_lone_caller_never_waits(
+    costs: tuple[float, float], delays: list[float], before: int, padded: bool
+) -> None:
+    """Nor after a crowd has left, but for the image that comes just when it would have come back."""
+    encoder = Encoder(pace_of(*costs, padded=padded), before, delays)
+    for _ in range(20):
+        encoder.run()
+    while encoder.coming or encoder.waiting:
+        encoder.run()
+        encoder.coming = []
+    encoder.coming = [(encoder.now, 0)]
+    encoder.run()
+    encoder.waited.clear()
     for _ in range(40):
         encoder.run()
     assert set(encoder.waited) == {0}
