@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -20,8 +21,8 @@ __all__ = ["Caller", "Findings"]
 
 TOLERANCE = 1e-4
 """Largest difference of a number in a vector: batches of other sizes round a little differently."""
-PATIENCE = 120.0
-"""Seconds after which an answer counts as lost."""
+PATIENCE = 60.0
+"""Seconds after which an answer counts as lost, and a queue that stays full as clogged."""
 LONGEST_MESSAGE = 4 * 1024 * 1024
 
 
@@ -71,20 +72,24 @@ class Caller:
                 (kind,) = self._random.choices(list(self._kinds), list(self._kinds.values()))
                 self.findings.counts[kind.__name__] += 1
                 try:
-                    await kind()
-                except (Wrong, grpc.RpcError) as error:
+                    async with asyncio.timeout(2 * PATIENCE):
+                        await kind()
+                except (Wrong, grpc.RpcError, TimeoutError) as error:
                     self.findings.wrongs.append(f"{kind.__name__}: {type(error).__name__} {error}")
 
     async def embed(self) -> None:
         """A batch of good and bad images, repeated while the queue is full."""
         sent = self._some(1, 12)
         request = embed_pb2.EmbedRequest(images=[one.data for one in sent])
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 answer = await self._stub.Embed(request, timeout=PATIENCE)
                 break
             except grpc.aio.AioRpcError as error:
                 self._check_refusal(error, grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")
+                if time.monotonic() > deadline:
+                    raise Wrong(f"the queue has been full for {PATIENCE:g} s") from None
                 await asyncio.sleep(self._random.uniform(0.02, 0.3))
         vectors = np.frombuffer(answer.embeddings.data, np.float32).reshape(len(sent), -1)
         for one, vector, result in zip(sent, vectors, answer.results, strict=True):
@@ -111,7 +116,7 @@ class Caller:
     async def cancelled_stream(self) -> None:
         """A stream that ends from the caller's side after some answers."""
         sent = self._some(20, 60)
-        call = self._stub.StreamEmbed(self._requests(sent))
+        call = self._stub.StreamEmbed(self._requests(sent), timeout=PATIENCE)
         for _ in range(self._random.randrange(15)):
             answer = await call.read()
             self._check_streamed(sent[answer.index], answer)
@@ -123,7 +128,8 @@ class Caller:
         """A caller whose connection is gone in the midst of a stream."""
         sent = self._some(20, 60)
         async with self._channel() as channel:
-            call = embed_pb2_grpc.EmbeddingServiceStub(channel).StreamEmbed(self._requests(sent))
+            stub = embed_pb2_grpc.EmbeddingServiceStub(channel)
+            call = stub.StreamEmbed(self._requests(sent), timeout=PATIENCE)
             answer = await call.read()
             self._check_streamed(sent[answer.index], answer)
 
