@@ -106,7 +106,7 @@ def export(
         dimension=served.dimension,
         size=out.stat().st_size,
         verdict=verdict,
-        notes=(*notes, *doubts(verdict)),
+        notes=(*notes, *doubts(verdict, precision)),
     )
 
 

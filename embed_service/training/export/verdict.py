@@ -115,10 +115,11 @@ def check(verdict: Verdict, precision: Precision) -> None:
         )
 
 
-def doubts(verdict: Verdict) -> list[str]:
+def doubts(verdict: Verdict, precision: Precision) -> list[str]:
     """Return sentences on what was written and yet should be looked at twice."""
     if verdict.accuracy is None:
-        return []
+        unknown = "what int8 costs in accuracy is not known: give labelled --images"
+        return [unknown] if precision is Precision.INT8 else []
     lost = verdict.accuracy.torch - verdict.accuracy.onnx
     if lost <= LARGEST_LOSS:
         return []

@@ -244,7 +244,12 @@ def test_within_the_tolerance_it_is():
 
 
 def test_more_than_a_point_lost_is_said():
-    assert doubts(verdict()) == []
-    assert doubts(verdict(accuracy=Accuracy(0.9, 0.8901))) == []
-    (doubt,) = doubts(verdict(accuracy=Accuracy(0.9, 0.885)))
+    assert doubts(verdict(accuracy=Accuracy(0.9, 0.8901)), Precision.INT8) == []
+    (doubt,) = doubts(verdict(accuracy=Accuracy(0.9, 0.885)), Precision.INT8)
     assert "1.5 points" in doubt
+
+
+def test_without_labels_int8_is_in_doubt():
+    assert doubts(verdict(), Precision.FLOAT16) == []
+    (doubt,) = doubts(verdict(), Precision.INT8)
+    assert "--images" in doubt
