@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +22,7 @@ from embed_service.batching.turns import Priority
 from embed_service.encoders.folder import EncoderFolder
 from embed_service.encoders.registry import Registry
 from embed_service.encoders.served import Served
-from vicinal.wire.errors import FailedPrecondition, NotFound
+from vicinal.wire.errors import FailedPrecondition, NotFound, Unavailable
 
 T = TypeVar("T")
 
@@ -170,3 +171,42 @@ class RegistryModel(RuleBasedStateMachine):
 
 TestRegistry = RegistryModel.TestCase
 TestRegistry.settings = settings(deadline=None, max_examples=25, stateful_step_count=25)
+
+
+class Slow(Numbered):
+    """Takes its time to warm up."""
+
+    gate = threading.Event()
+    warming = threading.Event()
+
+    def probe(self, count: int) -> None:
+        self.warming.set()
+        assert self.gate.wait(60)
+
+
+async def unheard(works: bool) -> None:
+    pass
+
+
+async def test_a_load_that_nobody_waits_for_leaves_nothing() -> None:
+    first: Any = Numbered(0)
+    registry = Registry(
+        [first],
+        lane=lane,
+        load=lambda path: Slow(int(path.stem)),  # type: ignore[arg-type, return-value]
+        folder=AnyName(None),
+        most=2,
+    )
+    await registry.start(unheard)
+    loading = asyncio.create_task(registry.load("1.onnx", make_default=True))
+    await asyncio.to_thread(Slow.warming.wait, 60)
+    with registry.lease("") as served:  # those who serve go on meanwhile
+        await served.lane.runner.run(np.zeros((1, 1, 1), np.float32), Priority.BULK)
+    loading.cancel()
+    await asyncio.gather(loading, return_exceptions=True)
+    assert [served.encoder.digest for served in registry.all()] == ["0"]
+    Slow.gate.set()
+    assert (await registry.load("2.onnx", make_default=True)).encoder.digest == "2"
+    await registry.close()
+    with pytest.raises(Unavailable):
+        await registry.load("0.onnx", make_default=False)
