@@ -19,9 +19,11 @@ from torch import nn
 
 from embed_service.training.backbones import load_encoder
 from embed_service.training.data.order import batch_at
+from embed_service.training.data.pictures import HeldPictures
 from embed_service.training.errors import TrainingError
 from embed_service.training.loop import run as runs
 from embed_service.training.loop.description import Run, read_run, write_run
+from embed_service.training.loop.feeder import Feeder
 from embed_service.training.loop.metrics import CSV_NAME
 from embed_service.training.loop.run import CHECKPOINT, DESCRIPTION, ENCODER, train
 from embed_service.training.loop.settings import Watch
@@ -90,6 +92,48 @@ def test_a_resumed_run_equals_an_unbroken_one(
     ]
     assert measured[0] == measured[1]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(("tau", "same"), [(0.0, True), (0.5, False), (1.0, False)])
+def test_the_target_follows_the_online_network(
+    tmp_path: Path, tiny_run: Describe, tau: float, same: bool
+) -> None:
+    # In the first step the schedule stands at tau itself: 0 makes the target a copy, 1 leaves it alone.
+    run = tiny_run(steps=1, tau=tau)
+    train(run, tmp_path, quiet=True)
+    state = weights(tmp_path)
+    torch.manual_seed(run.settings.seed)
+    begun = runs.build(run.backbone).model.state_dict()
+    name = "blocks.0.attn.qkv.weight"
+    online, target = state[f"encoder.{name}"], state[f"target_encoder.{name}"]
+    assert not torch.equal(online, begun[name])
+    assert torch.equal(target, online) == same
+    assert torch.equal(target, begun[name]) == (tau == 1.0)
+
+
+def test_accumulating_keeps_the_loss_a_mean(tmp_path: Path, tiny_run: Describe) -> None:
+    losses = []
+    for parts in (1, 2):
+        train(tiny_run(steps=1, accumulate=parts), tmp_path / str(parts), quiet=True)
+        losses.append(float(rows(tmp_path / str(parts))[1]["loss"]))
+    assert losses[1] == pytest.approx(losses[0], rel=0.2)
+
+
+def test_processes_and_parts_share_a_batch_without_overlap() -> None:
+    pictures = HeldPictures(
+        torch.arange(40, dtype=torch.uint8).reshape(40, 1, 1, 1).expand(-1, 3, 2, 2), None
+    )
+    for step in (0, 1, 2, 7):
+        shares = []
+        for place in range(2):
+            feeder = Feeder(pictures, batch=12, seed=5, place=place, processes=2, parts=3)
+            shares += feeder.parts(step)
+            feeder.close()
+        assert [len(part.indices) for part in shares] == [2] * 6
+        together = [number for part in shares for number in part.indices.tolist()]
+        assert sorted(together) == sorted(batch_at(step, 40, 12, seed=5).indices.tolist())
+        for part in shares:
+            assert part.pixels[:, 0, 0, 0].tolist() == part.indices.tolist()
 
 
 def test_pictures_read_when_asked_for_train_as_pictures_in_memory(tmp_path: Path, tiny_run: Describe) -> None:
