@@ -101,6 +101,7 @@ LIBRARIES: dict[str, list[str]] = {
     "PIL": ["vicinal.imaging", "embed_service", "vicinal_cli"],
     "torch": ENCODER_MAKERS,
     "torchvision": ENCODER_MAKERS,
+    "accelerate": ENCODER_MAKERS,
     "timm": ENCODER_MAKERS,
     "pyarrow": ["vicinal_cli"],
     "cleanlab": ["vicinal_experiments"],

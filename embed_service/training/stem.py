@@ -1,12 +1,13 @@
 """A convolutional stem for small vision transformers.
 
-A plain transformer cuts the picture into patches and multiplies each by one matrix. Where images and steps are
-few, a few narrow convolutions in its place learn several times faster (Xiao et al., "Early Convolutions Help
+A plain transformer cuts the picture into patches and multiplies each by one matrix. Where images and steps
+are few, a few narrow convolutions in its place learn several times faster (Xiao et al., "Early Convolutions Help
 Transformers See Better", NeurIPS 2021); the blocks behind it are the same.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from torch import nn
@@ -38,7 +39,7 @@ class ConvStem(timm.layers.PatchEmbed):  # type: ignore[misc]
             )
         widths = [in_chans, *(embed_dim >> (halvings - 1 - i) for i in range(halvings))]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [
                 nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(outputs),

@@ -50,7 +50,7 @@ class Learner(nn.Module):
         """Return the loss of two views of the same images, (n, 3, size, size) each, n ≥ 2."""
         both = torch.cat([first, second])
         features = self.encoder(both)
-        # Batch normalisation must see one view at a time, so only the encoder takes both at once.
+        # The heads' batch normalisation must see one view at a time, so only the encoder takes both at once.
         online = [self.projector(half) for half in features.chunk(2)]
         predictions = (self.predictor(online[0]), self.predictor(online[1]))
         with torch.no_grad():

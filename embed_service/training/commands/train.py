@@ -67,7 +67,8 @@ def train_command(
     """Adapt a vision transformer to your images with BYOL; no labels are needed.
 
     Ctrl-C saves and stops; --resume goes on. For several GPUs put
-    `accelerate launch -m embed_service.training` in the place of `vicinal`.
+    `torchrun --nproc-per-node 4 -m embed_service.training`, or `accelerate
+    launch -m embed_service.training`, in the place of `vicinal`.
 
     Examples:
       vicinal train --images photos/
