@@ -1,8 +1,8 @@
 """A convolutional stem for small vision transformers.
 
 A plain transformer cuts the picture into patches and multiplies each by one matrix. Where images and steps
-are few, a few narrow convolutions in its place learn several times faster (Xiao et al., "Early Convolutions Help
-Transformers See Better", NeurIPS 2021); the blocks behind it are the same.
+are few, a few narrow convolutions in its place learn several times faster (Xiao et al., "Early Convolutions
+Help Transformers See Better", NeurIPS 2021); the blocks behind it are the same.
 """
 
 from __future__ import annotations
