@@ -25,7 +25,16 @@ from embed_service.training.errors import TrainingError
 from embed_service.training.stem import ConvStem
 from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
 
-__all__ = ["PRETRAINED", "SCRATCH", "BackboneSpec", "Encoder", "build", "load_encoder", "save_encoder"]
+__all__ = [
+    "PRETRAINED",
+    "SCRATCH",
+    "BackboneSpec",
+    "Encoder",
+    "build",
+    "load_encoder",
+    "save_encoder",
+    "spec_of",
+]
 
 PRETRAINED = "pretrained"
 SCRATCH = "scratch"
@@ -91,7 +100,8 @@ def build(spec: BackboneSpec, weights: str = SCRATCH, fit: str = "crop") -> Enco
         spec: which transformer.
         weights: "scratch" (from torch's random state), "pretrained" (timm's, downloaded on first use), or a
             file: an encoder checkpoint, or a checkpoint as timm reads them (.pt, .pth, .safetensors).
-        fit: how pictures that are not square become so: "crop" or "stretch" (see `Preprocessing`).
+        fit: how pictures that are not square become so: "crop" or "stretch" (see `Preprocessing`); an
+            encoder checkpoint says so itself.
 
     Raises:
         TrainingError: timm has no such transformer, the changes do not fit it, or the weights cannot be had
@@ -112,9 +122,8 @@ def build(spec: BackboneSpec, weights: str = SCRATCH, fit: str = "crop") -> Enco
     if weights in (SCRATCH, PRETRAINED):
         return Encoder(spec, model, _preprocessing_of(model, spec.name, fit, weights == PRETRAINED))
     content = _read(Path(weights))
-    if "spec" in content and "state" in content:
-        preprocessing = _filled(model, content, weights)
-        return Encoder(spec, model, preprocessing)
+    if _spec_in(content):
+        return Encoder(spec, model, _filled(model, content, weights))
     _fill(model, Path(weights))
     return Encoder(spec, model, _preprocessing_of(model, spec.name, fit, pretrained=True))
 
@@ -140,13 +149,29 @@ def load_encoder(path: Path) -> Encoder:
         TrainingError: there is no such file, or it is no encoder checkpoint.
     """
     content = _read(path)
+    spec = _spec_in(content)
+    if spec is None:
+        raise TrainingError(f"{path} is no encoder checkpoint (encoder.pt), as training writes it")
+    model = build(spec, SCRATCH).model
+    preprocessing = _filled(model, content, str(path))
+    return Encoder(spec, model.eval(), preprocessing)
+
+
+def spec_of(weights: str) -> BackboneSpec | None:
+    """Return which transformer an encoder checkpoint holds; None for all other weights (see `build`).
+
+    Raises:
+        TrainingError: it is a file that is not there, or that cannot be read.
+    """
+    return None if weights in (SCRATCH, PRETRAINED) else _spec_in(_read(Path(weights)))
+
+
+def _spec_in(content: Mapping[str, Any]) -> BackboneSpec | None:
     known = {field.name for field in fields(BackboneSpec)}
     spec = content.get("spec")
-    if not isinstance(spec, dict) or not set(spec) <= known or "name" not in spec or "state" not in content:
-        raise TrainingError(f"{path} is no encoder checkpoint (encoder.pt), as training writes it")
-    encoder = build(BackboneSpec(**spec), SCRATCH)
-    preprocessing = _filled(encoder.model, content, str(path))
-    return Encoder(encoder.spec, encoder.model.eval(), preprocessing)
+    if not isinstance(spec, dict) or not {"name"} <= set(spec) <= known or "state" not in content:
+        return None
+    return BackboneSpec(**spec)
 
 
 def _check_name(name: str) -> None:

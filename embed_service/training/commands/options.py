@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from embed_service.training.backbones import spec_of
 from embed_service.training.byol.heads import HeadSizes
 from embed_service.training.errors import TrainingError
 from embed_service.training.loop.description import Images, Run
@@ -148,14 +149,17 @@ def described(given: Mapping[str, Any]) -> Run:
     changed = _said(Settings, given, but="heads")
     # Another length keeps the share of its warm-up.
     changed.setdefault("warm_up", base.warm_up * changed.get("steps", base.steps) // base.steps)
-    spec = replace(preset.backbone, name=given["backbone"] or preset.backbone.name)
+    weights = given["weights"] or preset.weights
+    # What was trained here before says what it is.
+    begun = spec_of(weights) or preset.backbone
+    spec = replace(begun, name=given["backbone"] or begun.name)
     labels = given["labels"]
     return Run(
         Images(
             str(given["images"]), given["tile"], labels and str(labels), given["count"], given["memory_gib"]
         ),
         replace(spec, **_said(type(spec), given, but="name")),
-        given["weights"] or preset.weights,
+        weights,
         given["fit"].value,
         replace(base, heads=heads, **changed),
         Watch(**_said(Watch, given)),

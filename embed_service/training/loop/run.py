@@ -64,10 +64,9 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
         TrainingError: see its parts.
         OSError: the folder cannot be written.
     """
-    settings = run.settings
+    settings, source = run.settings, _source(run.images)
     accelerator = Accelerator(cpu=run.cpu, mixed_precision=mixed_precision(settings.precision, run.cpu))
     main = accelerator.is_main_process
-    source = _source(run.images)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         interrupt = stack.enter_context(listening())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from embed_service.training.backbones import SCRATCH, BackboneSpec, build, load_encoder, save_encoder
+from embed_service.training.backbones import SCRATCH, BackboneSpec, build, load_encoder, save_encoder, spec_of
 from embed_service.training.compat import timm
 from embed_service.training.errors import TrainingError
 
@@ -54,6 +54,19 @@ def test_a_saved_encoder_comes_back_whole(tmp_path: Path) -> None:
     begun = build(TINY, str(path))
     assert torch.equal(begun.model.eval()(images()), again.model(images()))
     assert begun.preprocessing == encoder.preprocessing
+
+
+def test_a_convolutional_stem_comes_back_too(tmp_path: Path) -> None:
+    spec = BackboneSpec(**asdict(TINY) | {"stem": "conv"})
+    encoder = build(spec)
+    encoder.model(images(8))
+    save_encoder(tmp_path / "encoder.pt", encoder)
+    again = load_encoder(tmp_path / "encoder.pt")
+    assert again.spec == spec == spec_of(str(tmp_path / "encoder.pt"))
+    assert torch.equal(again.model(images()), encoder.model.eval()(images()))
+    for bad in (1, 3, 12):
+        with pytest.raises(TrainingError, match=f"patch size {bad} is no power of 2"):
+            build(BackboneSpec("vit_tiny_patch16_224", 24, bad, stem="conv"))
 
 
 def test_timms_own_checkpoints_fill_an_encoder_of_another_size(tmp_path: Path) -> None:

@@ -98,6 +98,11 @@ def test_the_command_trains_and_leaves_a_run_alone(pictures_folder: Path, tmp_pa
     again = CliRunner().invoke(app, words)
     assert isinstance(again.exception, TrainingError)
     assert f"go on with it by --resume {out}" in str(again.exception)
+    further = ["train", "--images", str(pictures_folder), "--weights", str(out / ENCODER), "--steps", "1"]
+    more = ["--out", str(tmp_path / "more"), "--batch", "16", "--cpu", "--precision", "float32"]
+    begun = CliRunner().invoke(app, [*further, *more])
+    assert begun.exit_code == 0, begun.output
+    assert read_run(tmp_path / "more" / DESCRIPTION).backbone == read_run(out / DESCRIPTION).backbone
     resumed = CliRunner().invoke(app, ["train", "--resume", str(out)])
     assert resumed.exit_code == 0
     assert f"wrote {out / ENCODER}" in resumed.stdout
