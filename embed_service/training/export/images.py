@@ -88,7 +88,7 @@ def of_source(
         np.stack([squares[i] for i in first]),
         np.stack([squares[i] for i in rest]),
         None if source.labels is None else source.labels[rest],
-        "of your images",
+        "images",
     )
 
 

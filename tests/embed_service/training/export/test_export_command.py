@@ -66,7 +66,7 @@ def test_what_is_served_is_what_torch_gives(precision, vit, checkpoint, folder, 
     served = Encoder(out, device="cpu")
     assert served.preprocessing == vit.preprocessing
     assert said["digest"] == served.digest
-    assert said["compared on"] == "50 of your images"
+    assert said["compared on"] == "50 images"
     assert said["k-NN accuracy"].count("%") == 2
     images = [Image.open(path).convert("RGB") for path in sorted(folder.rglob("*.png"))]
     inputs = np.stack([served.input_of(image) for image in images])
