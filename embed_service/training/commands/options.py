@@ -78,6 +78,10 @@ Count = Annotated[int | None, _option(_DATA, "Only so many images, from the firs
 Memory = Annotated[
     float, _option(_DATA, "Pictures that need more are read again each time.", metavar="GIB", min=0)
 ]
+HeldOut = Annotated[
+    int,
+    _option(_DATA, "So many are not trained on, and the probe looks at these alone.", metavar="COUNT", min=0),
+]
 FitOption = Annotated[Fit, _option(_DATA, "How pictures become square, in training and in serving.")]
 
 PresetName = Annotated[
@@ -156,7 +160,12 @@ def described(given: Mapping[str, Any]) -> Run:
     labels = given["labels"]
     return Run(
         Images(
-            str(given["images"]), given["tile"], labels and str(labels), given["count"], given["memory_gib"]
+            str(given["images"]),
+            given["tile"],
+            labels and str(labels),
+            given["count"],
+            given["memory_gib"],
+            given["held_out"],
         ),
         replace(spec, **_said(type(spec), given, but="name")),
         weights,

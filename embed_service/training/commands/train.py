@@ -29,6 +29,7 @@ def train_command(
     tile: options.Tile = None,
     labels: options.LabelsFile = None,
     count: options.Count = None,
+    held_out: options.HeldOut = 0,
     memory_gib: options.Memory = 4.0,
     fit: options.FitOption = options.Fit.CROP,
     backbone: options.Backbone = None,

@@ -20,7 +20,7 @@ from embed_service.training.data.source import Labels, Source
 from embed_service.training.errors import TrainingError
 from vicinal.imaging.preprocessing import Pixels, Preprocessing
 
-__all__ = ["HeldPictures", "LazyPictures", "Pictures", "open_pictures"]
+__all__ = ["HeldPictures", "LazyPictures", "Pictures", "SomePictures", "open_pictures", "split"]
 
 # A crop of half the width still has the encoder's resolution or nearly so.
 _SPARE = 1.5
@@ -80,6 +80,40 @@ class LazyPictures:
         except Unreadable as error:
             raise TrainingError(f"{error}; mend the file, then resume") from error
         return _channels_first(np.stack(squares))
+
+
+class SomePictures:
+    """Some of other pictures: number i is the others' number `chosen[i]`, int64 (n,)."""
+
+    def __init__(self, pictures: Pictures, chosen: npt.NDArray[np.int64]) -> None:
+        self._pictures = pictures
+        self._chosen = chosen
+        self.labels = None if pictures.labels is None else pictures.labels[chosen]
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def batch(self, indices: npt.NDArray[np.int64]) -> Tensor:
+        """See `Pictures`."""
+        return self._pictures.batch(self._chosen[indices])
+
+
+def split(pictures: Pictures, held_out: int) -> tuple[Pictures, Pictures]:
+    """Return what is trained on and what is probed: the same, or without overlap.
+
+    Args:
+        pictures: all of them.
+        held_out: how many, drawn at random but always the same, are only probed; 0 trains on and probes all.
+
+    Raises:
+        TrainingError: there are not more than these.
+    """
+    if not held_out:
+        return pictures, pictures
+    if held_out >= len(pictures):
+        raise TrainingError(f"{held_out} images cannot be held out of {len(pictures)}")
+    order = np.random.default_rng(0).permutation(len(pictures))
+    return SomePictures(pictures, np.sort(order[held_out:])), SomePictures(pictures, order[:held_out])
 
 
 def open_pictures(

@@ -24,6 +24,7 @@ class Images:
         labels: file of their labels, or None.
         count: only so many, from the first, or None for all.
         memory_gib: most memory for their pixels.
+        held_out: so many are not trained on, and the probe looks at these alone; 0: it looks at all.
     """
 
     folder: str
@@ -31,6 +32,7 @@ class Images:
     labels: str | None = None
     count: int | None = None
     memory_gib: float = 4.0
+    held_out: int = 0
 
 
 @dataclass(frozen=True)

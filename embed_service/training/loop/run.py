@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 
 from embed_service.training.backbones import Encoder, build, load_encoder, save_encoder
-from embed_service.training.data.pictures import open_pictures
+from embed_service.training.data.pictures import open_pictures, split
 from embed_service.training.data.source import Source, find
 from embed_service.training.loop.checkpoint import read_checkpoint, write_checkpoint
 from embed_service.training.loop.description import Images, Run, write_run
@@ -75,6 +75,7 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
         display = Display(settings.steps, done, quiet=quiet or not main)
         limit = int(run.images.memory_gib * 2**30)
         pictures = open_pictures(source, encoder.preprocessing, limit, display.say)
+        pictures, probed = split(pictures, run.images.held_out)
         trainer = Trainer(encoder, pictures, settings, accelerator)
         stack.callback(trainer.close)
         if state is not None:
@@ -84,7 +85,7 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
             write_run(folder / DESCRIPTION, run)
             metrics = stack.enter_context(Metrics(folder, done))
             stack.enter_context(display)
-            watcher = Watcher(trainer, pictures, run.watch, display, metrics, accelerator)
+            watcher = Watcher(trainer, len(pictures), probed, run.watch, display, metrics, accelerator)
             if not done:
                 watcher.begin()
         done = _steps(trainer, watcher, run, folder, done, interrupt, accelerator)

@@ -24,7 +24,8 @@ class Watcher:
 
     Args:
         trainer: whose encoder is probed.
-        pictures: that are trained on.
+        count: how many pictures are trained on.
+        pictures: that are probed.
         watch: what is watched, and how often.
         display: where it is shown.
         metrics: where it is written.
@@ -34,13 +35,14 @@ class Watcher:
     def __init__(
         self,
         trainer: Trainer,
+        count: int,
         pictures: Pictures,
         watch: Watch,
         display: Display,
         metrics: Metrics,
         accelerator: Accelerator,
     ) -> None:
-        self._trainer, self._pictures, self._watch = trainer, pictures, watch
+        self._trainer, self._count, self._pictures, self._watch = trainer, count, pictures, watch
         self._display, self._metrics, self._accelerator = display, metrics, accelerator
         self._alarm = CollapseAlarm()
         self._losses: list[Tensor] = []
@@ -66,7 +68,7 @@ class Watcher:
         wide = spread(step.features)
         if probing:
             self.knn = self._probe()
-        epoch = done * self._trainer.settings.batch / len(self._pictures)
+        epoch = done * self._trainer.settings.batch / self._count
         probed = self.knn if probing else None
         self._tell(Row(done, epoch, loss, wide, step.learning_rate, step.momentum, pace, probed))
         if self._alarm.heard(wide):

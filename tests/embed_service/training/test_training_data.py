@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from embed_service.training.data.pictures import HeldPictures, LazyPictures, open_pictures
+from embed_service.training.data.pictures import HeldPictures, LazyPictures, open_pictures, split
 from embed_service.training.data.source import find
 from embed_service.training.errors import TrainingError
 from vicinal.imaging.preprocessing import Preprocessing
@@ -100,6 +100,27 @@ def test_held_and_lazy_pictures_are_the_same(pictures_folder: Path) -> None:
     indices = np.array([90, 3, 3, 40])
     assert torch.equal(held.batch(indices), lazy.batch(indices))
     assert len(held) == len(lazy) == 96
+
+
+def test_held_out_pictures_are_not_trained_on(pictures_folder: Path) -> None:
+    whole = open_pictures(find(pictures_folder), FORM, MUCH, silent)
+    assert split(whole, 0) == (whole, whole)
+    trained, probed = split(whole, 20)
+    assert (len(trained), len(probed)) == (76, 20)
+    everything = {whole.batch(np.array([i])).numpy().tobytes() for i in range(96)}
+    seen = [
+        {part.batch(np.array([i])).numpy().tobytes() for i in range(len(part))} for part in (trained, probed)
+    ]
+    assert seen[0] | seen[1] == everything
+    assert not seen[0] & seen[1]
+    assert torch.equal(split(whole, 20)[1].batch(np.arange(20)), probed.batch(np.arange(20)))
+    assert whole.labels is not None
+    assert trained.labels is not None
+    assert probed.labels is not None
+    assert sorted([*trained.labels, *probed.labels]) == sorted(whole.labels)
+    assert set(probed.labels) == {0, 1, 2}
+    with pytest.raises(TrainingError, match="96 images cannot be held out of 96"):
+        split(whole, 96)
 
 
 def test_unreadable_pictures_are_left_out_and_named(tmp_path: Path) -> None:

@@ -111,6 +111,15 @@ def test_the_target_follows_the_online_network(
     assert torch.equal(target, begun[name]) == (tau == 1.0)
 
 
+def test_held_out_pictures_are_probed_alone(tmp_path: Path, tiny_run: Describe) -> None:
+    run = tiny_run(steps=2)
+    run = replace(run, images=replace(run.images, held_out=32))
+    outcome = train(run, tmp_path, quiet=True)
+    assert outcome.knn is not None
+    assert outcome.knn * 32 == pytest.approx(round(outcome.knn * 32))
+    assert float(rows(tmp_path)[2]["epoch"]) == pytest.approx(2 * 16 / 64)
+
+
 def test_accumulating_keeps_the_loss_a_mean(tmp_path: Path, tiny_run: Describe) -> None:
     losses = []
     for parts in (1, 2):
