@@ -37,6 +37,9 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _RETRY_AFTER = 1.0
 
+_PROBED = 8
+"""Images of noise that tell what a run of one size costs, unless one batch has more."""
+
 
 class BatchEncoder(Protocol):
     """What the runner needs of an encoder; called from one thread at a time."""
@@ -98,9 +101,11 @@ class BatchRunner:
         """
         self._encoder = encoder
         self._timeout = timeout
-        # On a CPU a run costs about as much as its images, and any number of them runs as well as any
-        # other: there padding would only be work. Two sizes tell what the numbers between them cost.
-        sizes = sizes_up_to(max_batch) if encoder.padded else tuple(sorted({1, max_batch}))
+        # A CPU runs any number of images as well as its neighbours: there padding would only be work, and
+        # some sizes tell what the numbers between them cost.
+        sizes = sizes_up_to(max_batch)
+        if not encoder.padded:
+            sizes = tuple(sorted({*sizes[::2], max_batch}))
         self._pace = Pace(sizes, padded=encoder.padded, max_wait=max_wait)
         self._turns: Turns[_Job] = Turns()
         self._arrived = asyncio.Event()
@@ -119,10 +124,12 @@ class BatchRunner:
         sizes = self._pace.sizes
         # The extremes first: from them TensorRT builds one engine for all sizes between.
         for size in (*sorted({sizes[0], sizes[-1]}), *sizes[1:-1]):
-            for _ in range(2 if self._encoder.padded else 1):  # the first prepares, which later ones need not
+            taken = []
+            for _ in range(2 if self._encoder.padded else max(_PROBED // size, 1)):
                 started = time.perf_counter()
                 await loop.run_in_executor(self._worker, self._encoder.probe, size)
-            self._pace.ran(size, time.perf_counter() - started)
+                taken.append(time.perf_counter() - started)
+            self._pace.ran(size, min(taken))  # the first prepares, and what is short is easily disturbed
         self._refusal = None
         await report(True)
         self._task = asyncio.create_task(self._work(report), name="batch runner")

@@ -1,8 +1,9 @@
-"""When a batch waits for more images: never for a lone caller, never for long, and only where it pays."""
+"""How many images run together, and when a batch waits for more: never for a lone caller, never for long."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -171,6 +172,38 @@ def test_the_number_to_run_is_the_cheapest(costs: tuple[float, float], waiting: 
     assert pace.cost(count) / count <= pace.cost(most) / most
     assert pace.run_size(count) in pace.sizes
     assert count == most or count in pace.sizes
+
+
+def taken(pace: Pace, waiting: int, cost: Callable[[int], float], runs: int) -> list[int]:
+    """How many images each of so many runs takes, when they truly cost what `cost` says."""
+    counts = []
+    for _ in range(runs):
+        counts.append(pace.take(waiting))
+        pace.ran(counts[-1], cost(counts[-1]))
+    return counts
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_batches_stay_small_where_large_ones_cost_more_an_image(padded: bool) -> None:
+    pace = Pace(sizes_up_to(32), padded=padded, max_wait=0)
+    for size in pace.sizes:
+        pace.ran(size, 0.05 * size * (1 + 0.01 * size))
+    assert taken(pace, 64, lambda count: 0.05 * count * (1 + 0.01 * count), 25) == [1] * 25
+    assert pace.take(2) == 2, "two cost hardly more an image than one"
+
+
+def test_a_wrong_first_impression_is_corrected() -> None:
+    pace = Pace(sizes_up_to(32), padded=False, max_wait=0)
+    for size in pace.sizes:
+        pace.ran(size, 0.01 * size if size == 1 else 0.1 * size)
+
+    def cost(count: int) -> float:
+        return 0.01 + 0.001 * count
+
+    counts = taken(pace, 64, cost, 20_000)
+    assert set(counts[:30]) == {1}
+    assert counts[-60:].count(32) >= 58
+    assert sum(count != 32 for count in counts) < 6_000
 
 
 @given(COSTS, st.integers(1, 200))
