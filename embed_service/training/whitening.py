@@ -12,31 +12,41 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from embed_service.training.backbones import Encoder
 from embed_service.training.errors import TrainingError
+from vicinal.imaging.preprocessing import Pixels
 
-__all__ = ["IMAGES_A_DIMENSION", "Whitened", "Whitening", "whitening"]
+__all__ = ["IMAGES_A_DIMENSION", "Whitened", "Whitening", "whitened", "whitening"]
+
+_BATCH = 32
+_RIDGE = 1e-5
+_NOTHING = 1e-10
 
 IMAGES_A_DIMENSION = 10
 """Fewer images a dimension would whiten their noise."""
 
 
 class Whitening(NamedTuple):
-    """An affine map of features.
+    """A map of features: x ↦ weight · (x − mean).
+
+    The mean is taken off first: added up in the product it would drown what is small beside it.
 
     Attributes:
+        mean: float32 (d,).
         weight: float32 (k, d).
-        bias: float32 (k,).
     """
 
+    mean: Tensor
     weight: Tensor
-    bias: Tensor
 
 
 def whitening(features: Tensor, dimension: int) -> Whitening:
     """Fit the map that gives `features` a mean of zero and, in `dimension` directions, variances of one.
 
-    The directions are those of the largest variance. Takes O(n d² + d³).
+    The directions are those of the largest variance v. They are divided by √(v + 10⁻⁵ v_max), so that what is
+    left of the last ones is not rounding. Takes O(n d² + d³).
 
     Args:
         features: of images that are typical (n, d), float32 or float64.
@@ -59,12 +69,32 @@ def whitening(features: Tensor, dimension: int) -> Whitening:
     mean = wide.mean(dim=0)
     variances, directions = torch.linalg.eigh(torch.cov(wide.T))
     variances, directions = variances[-dimension:].flip(0), directions[:, -dimension:].flip(1)
-    if not variances[-1] > 1e-10 * variances[0]:
+    if not variances[-1] > _NOTHING * variances[0]:
         raise TrainingError(
             f"the features have fewer than {dimension} directions of their own: take fewer dimensions"
         )
-    weight = (directions / variances.sqrt()).T
-    return Whitening(weight.float(), -(weight @ mean).float())
+    weight = (directions / (variances + _RIDGE * variances[0]).sqrt()).T
+    return Whitening(mean.float(), weight.float())
+
+
+def whitened(encoder: Encoder, squares: Pixels, dimension: int) -> Encoder:
+    """Return `encoder` with features whitened to `dimension`, fitted to what it makes of `squares`.
+
+    Args:
+        encoder: on the CPU.
+        squares: as the encoder sees them, uint8 (n, size, size, 3).
+        dimension: see `whitening`.
+
+    Raises:
+        TrainingError: see `whitening`.
+    """
+    model = encoder.model.eval()
+    with torch.inference_mode():
+        features = [
+            model(torch.from_numpy(encoder.preprocessing.normalised(squares[start : start + _BATCH])))
+            for start in range(0, len(squares), _BATCH)
+        ]
+    return encoder._replace(model=Whitened(model, whitening(torch.cat(features), dimension)))
 
 
 class Whitened(nn.Module):
@@ -73,11 +103,9 @@ class Whitened(nn.Module):
     def __init__(self, backbone: nn.Module, fitted: Whitening) -> None:
         super().__init__()
         self.backbone = backbone
-        self.whitening = nn.Linear(fitted.weight.shape[1], fitted.weight.shape[0])
-        self.whitening.weight.data.copy_(fitted.weight)
-        self.whitening.bias.data.copy_(fitted.bias)
+        self.register_buffer("mean", fitted.mean)
+        self.register_buffer("weight", fitted.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return whitened features of normalised images."""
-        features: Tensor = self.whitening(self.backbone(images))
-        return features
+        return functional.linear(self.backbone(images) - self.mean, self.weight)

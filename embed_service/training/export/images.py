@@ -32,17 +32,19 @@ _JUDGE_SEED = 1_000_003
 
 @dataclass(frozen=True)
 class Examples:
-    """Squares as the encoder sees them, uint8 (n, size, size, 3); no image is among both kinds.
+    """Squares as the encoder sees them, uint8 (n, size, size, 3); none that is judged is among the others.
 
     Attributes:
         calibration: ranges of activations are taken from these.
         judged: the exported file is compared with torch on these.
+        fitted: whitening is fitted to these; none where nothing is.
         labels: classes of the judged, int64 (n,), or None where they are not known.
         what: what they are, in a few words.
     """
 
     calibration: Pixels
     judged: Pixels
+    fitted: Pixels
     labels: Labels | None
     what: str
 
@@ -53,7 +55,7 @@ def drawn(form: Preprocessing, calibrated: int = CALIBRATED) -> Examples:
         np.stack(list(pictures(count, form.size, seed)))
         for count, seed in ((calibrated, _SEED), (_DRAWN, _JUDGE_SEED))
     )
-    return Examples(calibration, judged, None, "drawn pictures")
+    return Examples(calibration, judged, calibration[:0], None, "drawn pictures")
 
 
 def of_source(
@@ -62,10 +64,11 @@ def of_source(
     warn: Callable[[str], None],
     calibrated: int = CALIBRATED,
     judged: int = JUDGED,
+    fitted: int = 0,
 ) -> Examples:
     """Take `calibrated` images and `judged` others at random, the same ones every time.
 
-    Where there are not as many, half of them are for calibration at most.
+    Where there are not as many, half of them are judged at least.
 
     Args:
         source: what there is.
@@ -73,20 +76,22 @@ def of_source(
         warn: is told in a sentence of images that are left out because they cannot be read.
         calibrated: how many to calibrate on.
         judged: how many to judge by.
+        fitted: how many to fit whitening to, those to calibrate on among them.
 
     Raises:
         TrainingError: fewer than `LEAST` images, or than that can be read.
     """
-    calibrated = min(calibrated, source.count // 2)
-    order = np.random.default_rng(_SEED).permutation(source.count)[: calibrated + judged]
+    learnt = min(max(calibrated, fitted), source.count // 2)
+    order = np.random.default_rng(_SEED).permutation(source.count)[: learnt + judged]
     squares = dict(_squares(source, np.sort(order), form, warn))
     taken = np.array([i for i in order if i in squares], dtype=np.int64)
     if len(taken) < LEAST:
         raise TrainingError(f"{len(taken)} images are too few to judge an encoder by: give at least {LEAST}")
-    first, rest = taken[:calibrated], taken[calibrated:]
+    first, rest = np.stack([squares[i] for i in taken[:learnt]]), taken[learnt:]
     return Examples(
-        np.stack([squares[i] for i in first]),
+        first[:calibrated],
         np.stack([squares[i] for i in rest]),
+        first[:fitted],
         None if source.labels is None else source.labels[rest],
         "images",
     )

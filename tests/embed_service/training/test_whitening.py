@@ -11,19 +11,21 @@ from embed_service.training.whitening import Whitened, whitening
 
 
 def features(count: int = 800, dimension: int = 6) -> torch.Tensor:
+    """Correlated, around 5, with standard deviations from 1 down to a tenth."""
     draw = torch.Generator().manual_seed(3)
-    mixing = torch.randn(dimension, dimension, generator=draw) * torch.logspace(0, -1, dimension)
-    return torch.randn(count, dimension, generator=draw) @ mixing.T + 5
+    turned, _ = torch.linalg.qr(torch.randn(dimension, dimension, generator=draw))
+    scales = torch.logspace(0, -1, dimension)
+    return torch.randn(count, dimension, generator=draw) * scales @ turned.T + 5
 
 
 @pytest.mark.parametrize("dimension", [2, 4, 6])
 def test_whitened_features_have_no_mean_and_no_correlation(dimension):
     given = features()
     map_ = whitening(given, dimension)
-    made = given @ map_.weight.T + map_.bias
+    made = (given - map_.mean) @ map_.weight.T
     assert made.shape == (800, dimension)
     torch.testing.assert_close(made.mean(dim=0), torch.zeros(dimension), atol=1e-3, rtol=0)
-    torch.testing.assert_close(torch.cov(made.T), torch.eye(dimension), atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.cov(made.T), torch.eye(dimension), atol=3e-3, rtol=0)
 
 
 def test_the_directions_of_the_largest_variance_are_kept():
@@ -52,4 +54,4 @@ def test_a_whitened_backbone_gives_whitened_features():
     given = features()
     fitted = whitening(given, 4)
     model = Whitened(nn.Identity(), fitted)
-    torch.testing.assert_close(model(given), given @ fitted.weight.T + fitted.bias)
+    torch.testing.assert_close(model(given), (given - fitted.mean) @ fitted.weight.T)

@@ -17,11 +17,14 @@ from embed_service.encoder.model import METADATA_KEY, Encoder, sidecar_of
 from embed_service.training import __main__
 from embed_service.training.backbones import save_encoder
 from embed_service.training.compat import timm
+from embed_service.training.data.source import find
 from embed_service.training.errors import TrainingError
 from embed_service.training.export import command
+from embed_service.training.export.images import of_source
 from embed_service.training.export.metadata import PROVENANCE_KEY, sha256
 from embed_service.training.export.pictures import pictures
 from embed_service.training.export.verdict import Accuracy, Precision, Verdict, check, doubts
+from embed_service.training.whitening import whitened
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +256,27 @@ def test_without_labels_int8_is_in_doubt():
     assert doubts(verdict(), Precision.FLOAT16) == []
     (doubt,) = doubts(verdict(), Precision.INT8)
     assert "--images" in doubt
+
+
+def test_whitened_features_are_served(vit, checkpoint, folder, export, tmp_path, capsys):
+    out = tmp_path / "encoder.onnx"
+    assert not export(checkpoint, "--out", out, "--whiten", 5, "--images", folder)
+    assert report(capsys.readouterr().out)["dimension"] == "5"
+    served = Encoder(out, device="cpu")
+    squares = of_source(find(folder), vit.preprocessing, print, fitted=150).fitted
+    expected = whitened(vit, squares, 5)
+    inputs = vit.preprocessing.normalised(squares)
+    with torch.inference_mode():
+        exact = torch.nn.functional.normalize(expected.model(torch.from_numpy(inputs))).numpy()
+    np.testing.assert_allclose(served.embed(list(inputs)), exact, atol=1e-4)
+    provenance = json.loads(onnx.load(out).metadata_props[1].value)
+    assert provenance["whitening"] == "5 dimensions, 50 images"
+
+
+def test_whitening_takes_images_and_enough_of_them(checkpoint, folder, export, tmp_path, capsys):
+    out = tmp_path / "encoder.onnx"
+    assert export(checkpoint, "--out", out, "--whiten", 5) == 1
+    assert "--whiten go with --images" in capsys.readouterr().err
+    assert export(checkpoint, "--out", out, "--whiten", 6, "--images", folder) == 1
+    assert "takes 60 images, but there are 50" in capsys.readouterr().err
+    assert not out.exists()
