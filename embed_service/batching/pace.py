@@ -23,6 +23,9 @@ _TRIED_EVERY = 32
 _NEWEST = 0.2
 """Weight of what is measured now in what is believed."""
 
+_SLOWER = 0.05
+"""The same of a run that took longer than believed: mostly it was only disturbed."""
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -94,7 +97,8 @@ class Pace:
         size = self.run_size(count)
         if size in self.sizes:
             before = self._costs.get(size, seconds)
-            self._costs[size] = before + _NEWEST * (seconds - before)
+            weight = _NEWEST if seconds < before else _SLOWER
+            self._costs[size] = before + weight * (seconds - before)
 
     def cost(self, count: int) -> float:
         """Return the seconds that a run of `count` images takes, 0 while nothing is known."""

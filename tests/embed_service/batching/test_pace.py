@@ -215,10 +215,17 @@ def test_without_padding_all_are_run(costs: tuple[float, float], waiting: int) -
 
 def test_costs_follow_what_is_measured() -> None:
     pace = pace_of(0.01, 0.0)
-    for _ in range(50):
+    for _ in range(200):
         pace.ran(3, 0.02)
     assert pace.cost(3) == pace.cost(4) == pytest.approx(0.02, rel=1e-3)
     assert pace.cost(8) == 0.01
+
+
+def test_disturbed_runs_count_little() -> None:
+    pace = pace_of(0.01, 0.0)
+    for number in range(200):
+        pace.ran(1, 0.03 if number % 3 == 0 else 0.01)
+    assert pace.cost(1) < 0.013
 
 
 def test_what_is_not_known_costs_nothing_and_is_not_waited_for() -> None:
