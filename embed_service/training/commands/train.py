@@ -92,6 +92,7 @@ def _tell(outcome: Outcome, folder: Path) -> None:
         return
     if outcome.knn is not None:
         typer.echo(f"k-NN accuracy {outcome.knn:.2%}")
-    typer.echo(f"wrote {folder / ENCODER}")
+    if (folder / ENCODER).exists():
+        typer.echo(f"wrote {folder / ENCODER}")
     if not outcome.finished:
         raise typer.Exit(1 if outcome.collapsed else 130)

@@ -28,7 +28,7 @@ def mixed_precision(wanted: str, cpu: bool) -> str:
     if wanted != "auto":
         return _NAMES[wanted]
     if gpu:
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     # Without the instruction bfloat16 is emulated, and slower. Torch tells only by a name it keeps to itself.
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
     return "bf16" if native() else "no"

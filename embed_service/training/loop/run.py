@@ -40,8 +40,8 @@ class Outcome:
     Attributes:
         done: steps that are done.
         knn: accuracy at the last probe, 0…1; None without labels, and in all processes but the first.
-        collapsed: the alarm rang.
-        finished: all steps are done; otherwise the run can be resumed.
+        collapsed: the alarm rang, or the loss is no number any more.
+        finished: all steps are done, and the loss is a number; otherwise the run can be resumed.
         main: this is the first process, or the only one.
     """
 
@@ -89,10 +89,11 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
             if not done:
                 watcher.begin()
         done = _steps(trainer, watcher, run, folder, done, interrupt, accelerator)
-        if main and done < settings.steps:
+        lost = watcher is not None and watcher.lost
+        if main and done < settings.steps and not lost:
             display.say(f"stopped after {done} of {settings.steps} steps; go on with --resume {folder}")
     knn, collapsed = (watcher.knn, watcher.collapsed) if watcher else (None, False)
-    return Outcome(done, knn, collapsed, done == settings.steps, main)
+    return Outcome(done, knn, collapsed or lost, done == settings.steps and not lost, main)
 
 
 def _steps(
@@ -111,10 +112,11 @@ def _steps(
         done += 1
         if watcher:
             watcher.stepped(done, step)
-            if watcher.collapsed and watch.stop_on_collapse:
+            if watcher.lost or (watcher.collapsed and watch.stop_on_collapse):
                 interrupt.asked = True
         stopping = interrupt.agreed(accelerator)
-        if watcher and (stopping or done == steps or done % watch.checkpoint_every == 0):
+        keeping = stopping or done == steps or done % watch.checkpoint_every == 0
+        if watcher and keeping and watcher.sound(done, step):
             started = time.monotonic()
             _keep(trainer, folder, done)
             watcher.pause(time.monotonic() - started)
@@ -124,8 +126,9 @@ def _steps(
 
 
 def _keep(trainer: Trainer, folder: Path, done: int) -> None:
-    write_checkpoint(folder / CHECKPOINT, done, trainer.state())
+    # In this order: a checkpoint is never without the encoder's file, which says what the checkpoint is of.
     save_encoder(folder / ENCODER, trainer.encoder._replace(model=trainer.learner.encoder))
+    write_checkpoint(folder / CHECKPOINT, done, trainer.state())
 
 
 def _begun(run: Run) -> Encoder:

@@ -86,7 +86,7 @@ class Trainer:
         """Do step `number`, counted from 0: views, loss, AdamW, then the target.
 
         Raises:
-            TrainingError: an image cannot be read, or the loss is no number.
+            TrainingError: an image cannot be read.
         """
         settings = self.settings
         rate = schedules.learning_rate(number, settings.steps, settings.learning_rate, settings.warm_up)

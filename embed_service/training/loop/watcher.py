@@ -30,6 +30,11 @@ class Watcher:
         display: where it is shown.
         metrics: where it is written.
         accelerator: gives the probe's precision.
+
+    Attributes:
+        knn: accuracy at the last probe, 0…1, or None.
+        collapsed: the alarm rang.
+        lost: the loss is no number any more.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Watcher:
         self._since = time.monotonic()
         self.knn: float | None = None
         self.collapsed = False
+        self.lost = False
 
     def begin(self) -> None:
         """Measure the encoder before its first step."""
@@ -66,6 +72,7 @@ class Watcher:
         loss = float(torch.stack(self._losses).mean())
         pace = len(self._losses) / max(time.monotonic() - self._since, 1e-9)
         wide = spread(step.features)
+        self.sound(done, step)
         if probing:
             self.knn = self._probe()
         epoch = done * self._trainer.settings.batch / self._count
@@ -77,6 +84,18 @@ class Watcher:
                 f"collapse: the embeddings' spread is {wide:.4f}, below {ALARM}: all images have nearly the "
                 "same vector. A larger tau, a smaller learning rate or more warm-up may help."
             )
+
+    def sound(self, done: int, step: Done) -> bool:
+        """Return whether the loss of `step`, the last of `done`, is a number; say so where it is not."""
+        if torch.isfinite(step.loss):
+            return True
+        if not self.lost:
+            self.lost = True
+            self._display.say(
+                f"after {done} steps the loss is no number, and will not be one again; what was saved before "
+                "is kept. A smaller learning rate, more warm-up, --clip or --precision float32 may help."
+            )
+        return False
 
     def pause(self, seconds: float) -> None:
         """Do not count `seconds`, just spent, as training."""

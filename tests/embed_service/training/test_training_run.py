@@ -22,9 +22,11 @@ from embed_service.training.data.order import batch_at
 from embed_service.training.data.pictures import HeldPictures
 from embed_service.training.errors import TrainingError
 from embed_service.training.loop import run as runs
+from embed_service.training.loop.checkpoint import read_checkpoint
 from embed_service.training.loop.description import Run, read_run, write_run
 from embed_service.training.loop.feeder import Feeder
 from embed_service.training.loop.metrics import CSV_NAME
+from embed_service.training.loop.precision import mixed_precision
 from embed_service.training.loop.run import CHECKPOINT, DESCRIPTION, ENCODER, train
 from embed_service.training.loop.settings import Watch
 from embed_service.training.loop.spread import CollapseAlarm, spread
@@ -200,6 +202,51 @@ def test_stop_on_collapse(tmp_path: Path, tiny_run: Describe, monkeypatch: pytes
     outcome = train(tiny_run(replace(watch, stop_on_collapse=False), steps=8), tmp_path / "on", quiet=True)
     assert outcome.collapsed
     assert outcome.finished
+
+
+def test_a_run_whose_loss_is_no_number_stops_and_keeps_what_it_had(
+    tmp_path: Path, tiny_run: Describe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer.step
+
+    def diverging(trainer: Trainer, done: int):
+        if done == 5:
+            next(trainer.learner.predictor.parameters()).data.fill_(torch.nan)
+        return step(trainer, done)
+
+    monkeypatch.setattr(Trainer, "step", diverging)
+    outcome = train(tiny_run(Watch(log_every=50, checkpoint_every=2), steps=20), tmp_path, quiet=True)
+    assert (outcome.done, outcome.collapsed, outcome.finished) == (7, True, False)
+    kept = weights(tmp_path)
+    assert all(torch.isfinite(tensor).all() for tensor in kept.values())
+    assert read_checkpoint(tmp_path / CHECKPOINT)[0] == 4
+
+
+@pytest.mark.parametrize("last", ["save_encoder", "write_checkpoint"])
+def test_a_run_that_ends_while_it_saves_can_begin_again(
+    tmp_path: Path, tiny_run: Describe, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    def cut_off(*given: object) -> None:
+        raise OSError("no space left")
+
+    run = tiny_run(Watch(checkpoint_every=2), steps=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, last, cut_off)
+        with pytest.raises(OSError, match="no space left"):
+            train(run, tmp_path, quiet=True)
+    assert train(run, tmp_path, quiet=True).finished
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp16")])
+def test_auto_precision_takes_bfloat16_only_where_a_gpu_has_it(
+    monkeypatch: pytest.MonkeyPatch, native: bool, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    # Torch counts what is emulated too, unless it is told not to.
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or native
+    )
+    assert mixed_precision("auto", cpu=False) == expected
 
 
 def test_the_spread_tells_collapse_from_none() -> None:
