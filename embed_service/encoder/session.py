@@ -81,6 +81,8 @@ def open_session(data: bytes, path: Path, hardware: Hardware) -> Any:
         EncoderError: ONNX Runtime cannot load it, or what is demanded is not there; the message says which.
     """
     wanted = hardware.providers()
+    if wanted:
+        _load_libraries()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = hardware.threads
     # Threads that spin while they wait take the cores from the decoders and from the service next door.
@@ -101,3 +103,11 @@ def open_session(data: bytes, path: Path, hardware: Hardware) -> Any:
             raise EncoderError(f"a GPU is demanded, but {message}; use --device cpu to do without")
         logger.warning("%s; serving on the CPU", message)
     return session
+
+
+def _load_libraries() -> None:
+    """Load the CUDA and cuDNN that pip installed, as with torch: the system's loader does not look there."""
+    # ONNX Runtime before 1.21 cannot; it says on stdout what it did not find, and the session then says why.
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is not None:
+        preload()

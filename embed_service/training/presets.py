@@ -61,4 +61,35 @@ PRESETS: dict[str, Preset] = {
             least_crop=0.3,
         ),
     ),
+    # For one GPU, and never run on one. Depth, patch and convolutional tokens are those with which small
+    # transformers learn CIFAR from scratch under supervision (Hassani et al., "Escaping the Big Data
+    # Paradigm with Compact Transformers", 2021: ViT-Lite-7/4), width and heads ViT-S's. The learning rate is
+    # DINO's rule, 5e-4 · batch / 256, with its clipping; the weight decay lies between DINO's 0.04 and MoCo
+    # v3's 0.1, the warm-up is half of MoCo v3's share (Caron et al.; Chen, Xie and He; both ICCV 2021). τ is
+    # MoCo v3's, and what solo-learn takes for BYOL on CIFAR (da Costa et al., JMLR 2022), as are the heads;
+    # it goes on for 1,000 epochs, this for 455 of 45,000 images. Crops from 0.2, as SimSiam's.
+    "scratch-small": Preset(
+        "from scratch on one GPU: a ViT of 32 pixels, as wide as ViT-S, for tens of thousands of small images",
+        BackboneSpec(
+            "vit_small_patch16_224",
+            32,
+            patch_size=4,
+            dimension=384,
+            depth=7,
+            heads=6,
+            pool="avg",
+            stem="conv",
+        ),
+        SCRATCH,
+        Settings(
+            steps=40_000,
+            batch=512,
+            learning_rate=1e-3,
+            weight_decay=0.05,
+            tau=0.99,
+            warm_up=2500,
+            clip=3.0,
+            least_crop=0.2,
+        ),
+    ),
 }

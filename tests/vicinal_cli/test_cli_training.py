@@ -47,7 +47,7 @@ def test_without_torch_it_says_what_to_install(command: str, monkeypatch: pytest
     result = CliRunner().invoke(app, [command])
     assert isinstance(result.exception, CliError)
     assert str(result.exception) == f"vicinal {command} needs torch"
-    assert result.exception.hint == "pip install 'vicinal[train]'"
+    assert result.exception.hint == "pip install 'vicinal[train,embed]'"
 
 
 def test_help_lists_the_commands() -> None:

@@ -37,9 +37,9 @@ def _become(command: str, arguments: list[str]) -> None:
     """Replace this process by the training package's command.
 
     Raises:
-        CliError: the extra `train` is not installed.
+        CliError: the extras `train` and `embed` (or `gpu`) are not installed.
     """
-    require(f"vicinal {command}", "train", *TRAIN)
+    require(f"vicinal {command}", "train,embed", *TRAIN)
     sys.stdout.flush()
     words = [sys.executable, "-m", "embed_service.training", command, *arguments]
     os.execv(sys.executable, words)  # noqa: S606

@@ -148,3 +148,16 @@ def test_what_is_demanded_and_absent_is_named(
 
 def test_without_cuda_auto_takes_the_cpu() -> None:
     assert Hardware("auto").providers() == []
+
+
+def test_cuda_is_looked_for_where_pip_puts_it_and_only_if_wanted(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr("onnxruntime.preload_dlls", lambda: loaded.append("CUDA"))
+    Encoder(tiny, device="cpu")
+    assert not loaded
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ALL)
+    with pytest.raises(EncoderError):  # this ONNX Runtime has no CUDA after all
+        Encoder(tiny, device="cuda")
+    assert loaded == ["CUDA"]

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from embed_service.training import grid as grids
 from embed_service.training.__main__ import app
-from embed_service.training.backbones import PRETRAINED
+from embed_service.training.backbones import PRETRAINED, SCRATCH, build
 from embed_service.training.byol.heads import HeadSizes
 from embed_service.training.errors import TrainingError
 from embed_service.training.grid import GRID_CSV, Cell, Outcome, Result, best, cells, run_grid
@@ -53,6 +54,14 @@ def test_the_papers_presets(
     assert (chosen.steps, chosen.batch, chosen.learning_rate) == (steps, 64, learning_rate)
     assert (chosen.weight_decay, chosen.tau) == (weight_decay, tau)
     assert chosen.heads == HeadSizes(4096, 256)
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.weights == SCRATCH])
+def test_presets_from_scratch_are_for_small_images(name: str) -> None:
+    encoder = build(PRESETS[name].backbone)
+    assert encoder.preprocessing.size == 32
+    features = encoder.model.eval()(torch.zeros(2, 3, 32, 32))
+    assert features.shape == (2, PRESETS[name].backbone.dimension)
 
 
 def test_options_change_the_preset_and_nothing_else(
