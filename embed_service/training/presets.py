@@ -69,7 +69,7 @@ PRESETS: dict[str, Preset] = {
     # MoCo v3's, and what solo-learn takes for BYOL on CIFAR (da Costa et al., JMLR 2022), as are the heads;
     # it goes on for 1,000 epochs, this for 455 of 45,000 images. Crops from 0.2, as SimSiam's.
     "scratch-small": Preset(
-        "from scratch on one GPU: a ViT of 32 pixels, as wide as ViT-S, for tens of thousands of small images",
+        "from scratch on one GPU: a ViT of 32 pixels, as wide as ViT-S, for many small images",
         BackboneSpec(
             "vit_small_patch16_224",
             32,

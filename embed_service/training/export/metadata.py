@@ -20,7 +20,7 @@ __all__ = ["PROVENANCE_KEY", "describe", "sha256", "versions"]
 PROVENANCE_KEY = "vicinal.provenance"
 """Key in the ONNX file's metadata_props whose value is a JSON object; nothing in it changes a vector."""
 
-_PACKAGES = ("vicinal", "torch", "timm", "onnx", "onnxruntime")
+_PACKAGES = ("vicinal", "torch", "timm", "onnx", "onnxruntime", "onnxruntime-gpu")
 
 
 def describe(model: onnx.ModelProto, preprocessing: Preprocessing, provenance: Mapping[str, Any]) -> None:

@@ -38,8 +38,8 @@ CLASSES = (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     flags = _parser().parse_args(arguments)
-    images = _read_idx(flags.folder / "train-images-idx3-ubyte", dimensions=3)
-    labels = _read_idx(flags.folder / "train-labels-idx1-ubyte", dimensions=1)
+    images = read_idx(flags.folder / "train-images-idx3-ubyte", dimensions=3)
+    labels = read_idx(flags.folder / "train-labels-idx1-ubyte", dimensions=1)
     chosen = choose(images, labels, COUNT // len(CLASSES), flags.seed)
     for path, part in zip(SHEETS, np.split(chosen, len(SHEETS)), strict=True):
         sheet = (
@@ -69,8 +69,16 @@ def choose(images: Bytes, labels: Bytes, per_class: int, seed: int) -> npt.NDArr
     return np.sort(np.concatenate(parts))
 
 
-def _read_idx(path: Path, dimensions: int) -> Bytes:
-    """Read an IDX file of bytes, gzipped or not: a magic number, the shape in big-endian int32, the data."""
+def read_idx(path: Path, dimensions: int) -> Bytes:
+    """Read an IDX file of bytes, gzipped or not: a magic number, the shape in big-endian int32, the data.
+
+    Args:
+        path: of the file; where PATH.gz exists, that is read.
+        dimensions: that it must have.
+
+    Returns:
+        uint8 of the file's shape.
+    """
     packed = path.with_name(path.name + ".gz")
     data = gzip.decompress(packed.read_bytes()) if packed.is_file() else path.read_bytes()
     start = 4 + 4 * dimensions
