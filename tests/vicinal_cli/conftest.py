@@ -27,7 +27,7 @@ MARK = "VICINAL_TEST_MARK"
 
 
 class Running:
-    """`vicinal up` as a process on an empty folder, with what comes of it.
+    """`vicinal up` as a process in an empty folder, with what comes of it.
 
     Its processes are known by a mark in their environment; the store, which writes its title over that, by
     the folder that it runs in.
@@ -36,9 +36,10 @@ class Running:
     def __init__(self, folder, *arguments):
         self.folder = folder
         self.mark = uuid.uuid4().hex
-        ports = ("--embed-port", "0", "--graph-port", "0", "--data-dir", str(folder / "data"))
+        ports = ("--embed-port", "0", "--graph-port", "0")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments],
+            cwd=folder,
             env={**os.environ, MARK: self.mark},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -198,7 +199,7 @@ def run_cli(tmp_path):
 
 @pytest.fixture
 def start_up(tmp_path):
-    """Start `vicinal up` on this test's folder; whatever the test leaves of it is killed."""
+    """Start `vicinal up` in this test's folder; whatever the test leaves of it is killed."""
     if not Path("/proc/self/environ").exists():
         pytest.skip("processes are looked for in /proc")
     started = []

@@ -17,6 +17,7 @@ from vicinal_cli.up.pair import PairOptions, run_pair
 
 __all__ = ["up"]
 
+_DATA = Path("vicinal-data")
 _VECTORS = "vectors"
 """Folder of the embedding service's cache, in the data folder."""
 
@@ -33,13 +34,14 @@ class Device(StrEnum):
 
 def up(
     data_dir: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="DIR",
             help="Where the embedded store keeps samples and labels, and the embedding service the vectors "
-            "it has made, so that the same images need not be embedded again.",
+            f"it has made, so that the same images need not be embedded again. Default: {_DATA}; with "
+            "--redis-url none, and vectors are kept in memory.",
         ),
-    ] = Path("vicinal-data"),
+    ] = None,
     redis_url: Annotated[
         str | None,
         typer.Option(
@@ -80,18 +82,26 @@ def up(
       vicinal up --redis-url redis://localhost:6379
     """
     require("vicinal up", "graph,embed", *EMBED, *GRAPH)
-    store = ["--redis-url", redis_url] if redis_url else ["--data-dir", str(data_dir)]
-    with suppress(OSError):  # a service that cannot use it says so
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    vectors = ["--cache-folder", str(data_dir / _VECTORS)]
+    # Whose data is in a store of their own expects no files in whatever folder this was called from.
+    folder = data_dir or (None if redis_url else _DATA)
+    store = ["--redis-url", redis_url] if redis_url else ["--data-dir", str(folder)]
     options = PairOptions(
         host,
         embed_port,
         graph_port,
-        [*vectors, "--device", device.value, *_encoders(encoder or [], encoder_folder)],
+        [*_vectors(folder), "--device", device.value, *_encoders(encoder or [], encoder_folder)],
         [*store, *(["--allow-cache-only"] if allow_cache_only else [])],
     )
     asyncio.run(run_pair(options, _say_serving))
+
+
+def _vectors(folder: Path | None) -> list[str]:
+    """Return where the embedding service keeps vectors; `folder` is made, so that nobody else can read it."""
+    if folder is None:
+        return []
+    with suppress(OSError):  # a service that cannot use it says so
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return ["--cache-folder", str(folder / _VECTORS)]
 
 
 def _encoders(files: list[Path], folder: Path | None) -> list[str]:

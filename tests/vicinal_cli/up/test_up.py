@@ -15,6 +15,11 @@ def pid_of(running, words):
     return pid
 
 
+def left_in(folder):
+    """Names of what is there, but for the test's own server."""
+    return [path.name for path in folder.iterdir() if not path.name.startswith("redis-")]
+
+
 @pytest.fixture
 def up(start_up, encoder):
     """Start `vicinal up` with the tiny encoder, on the data of this test."""
@@ -96,8 +101,16 @@ def test_a_store_of_ones_own(up, start_redis):
     running = up("--redis-url", start_redis().url)
     with GraphClient(running.addresses()["VICINAL_GRAPH"]) as client:
         client.create_dataset("kept", dimension=2, classes=["a", "b"])
-    assert not (running.folder / "data").exists()
     assert running.stop()[0] == 0
+    assert left_in(running.folder) == []
+
+
+def test_a_store_of_ones_own_and_a_folder_for_vectors(up, start_redis):
+    running = up("--redis-url", start_redis().url, "--data-dir", "mine")
+    running.addresses()
+    assert running.stop()[0] == 0
+    assert left_in(running.folder) == ["mine"]
+    assert left_in(running.folder / "mine") == ["vectors"]
 
 
 def test_a_signal_during_the_start_stops_it(up):
