@@ -14,6 +14,8 @@ __all__ = ["Decoders"]
 
 T = TypeVar("T")
 
+_Job = tuple[Future[Any], Callable[[], Any]]
+
 
 class Decoders:
     """A pool of threads that takes interactive work before bulk work; for one event loop."""
@@ -22,16 +24,25 @@ class Decoders:
         """Make room for `threads` threads, at least 1; they start when there is work."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._lock = threading.Lock()
-        self._turns: Turns[tuple[Future[Any], Callable[[], Any]]] = Turns()
+        self._turns: Turns[_Job] = Turns()
 
     async def run(self, work: Callable[[], T], priority: Priority) -> T:
-        """Return what `work` returns, called in a thread; nothing is called once its caller is cancelled.
+        """Return what `work` returns, called in a thread; when its caller is cancelled it leaves the queue.
 
         Raises:
             asyncio.CancelledError: also to whoever waits when the pool is closed.
             RuntimeError: the pool is closed already.
         """
-        return await asyncio.wrap_future(self._submit(work, priority))
+        job = (Future[T](), work)
+        with self._lock:
+            self._pool.submit(self._next)  # one place for each piece of work; who takes it is decided then
+            self._turns.put(job, priority)
+        try:
+            return await asyncio.wrap_future(job[0])
+        except asyncio.CancelledError:  # its image no longer counts as inside, so nothing here may hold it
+            with self._lock:
+                self._turns.remove(job, priority)
+            raise
 
     def close(self) -> None:
         """Cancel whatever has not begun."""
@@ -40,13 +51,6 @@ class Decoders:
             left = self._turns.take(len(self._turns))
         for future, _ in left:
             future.cancel()
-
-    def _submit(self, work: Callable[[], T], priority: Priority) -> Future[T]:
-        future: Future[T] = Future()
-        with self._lock:
-            self._pool.submit(self._next)  # one place for each piece of work; who takes it is decided then
-            self._turns.put((future, work), priority)
-        return future
 
     def _next(self) -> None:
         with self._lock:

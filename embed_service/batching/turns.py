@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from enum import Enum, auto
 from itertools import chain
 from typing import Generic, TypeVar
@@ -29,7 +30,7 @@ class Turns(Generic[Item]):
 
     Each kind is served in the order of its arrival. Bulk items get what interactive ones leave, and while
     they wait a place is saved up for them with every `BULK_SHARE` that are given out: of n places given out
-    while bulk items wait they get at least ⌊n / BULK_SHARE⌋. Everything takes O(1) an item.
+    while bulk items wait they get at least ⌊n / BULK_SHARE⌋. Putting and taking cost O(1) an item.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,12 @@ class Turns(Generic[Item]):
 
     def put(self, item: Item, priority: Priority) -> None:
         """Let `item` wait."""
-        (self._bulk if priority is Priority.BULK else self._interactive).append(item)
+        self._queue(priority).append(item)
+
+    def remove(self, item: Item, priority: Priority) -> None:
+        """Let `item`, which was put with this priority, wait no longer, if it still does. O(n)."""
+        with suppress(ValueError):
+            self._queue(priority).remove(item)
 
     def take(self, most: int) -> list[Item]:
         """Return the up to `most` items whose turn it is, interactive ones first; they wait no longer."""
@@ -53,3 +59,6 @@ class Turns(Generic[Item]):
         self._saved = max(self._saved - BULK_SHARE * bulk, 0) if len(self._bulk) > bulk else 0
         interactive = (self._interactive.popleft() for _ in range(places - bulk))
         return list(chain(interactive, [self._bulk.popleft() for _ in range(bulk)]))
+
+    def _queue(self, priority: Priority) -> deque[Item]:
+        return self._bulk if priority is Priority.BULK else self._interactive

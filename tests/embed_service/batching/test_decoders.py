@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -62,6 +63,27 @@ async def test_work_of_cancelled_callers_is_not_done(held: Held) -> None:
     held.gate.set()
     assert await stays == "stays"
     assert held.done == ["first", "stays"]
+
+
+async def test_images_of_cancelled_callers_are_let_go_at_once(held: Held) -> None:
+    class Image:
+        """Weakly referable, which bytes are not."""
+
+        def work(self) -> None:
+            raise AssertionError
+
+    image = Image()
+    kept = weakref.ref(image)
+    gone = asyncio.create_task(held.decoders.run(image.work, BULK))
+    await asyncio.sleep(0)
+    del image
+    assert kept() is not None
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    del gone
+    await asyncio.sleep(0.01)  # the loop itself holds the last turn's errors
+    assert kept() is None
+    assert held.done == ["first"]  # the only thread is still at it
 
 
 async def test_closing_cancels_what_has_not_begun(held: Held) -> None:

@@ -28,6 +28,15 @@ class TurnsModel(RuleBasedStateMachine):
             self.waiting[priority].append(self.count)
             self.count += 1
 
+    @rule(priority=st.sampled_from(Priority), data=st.data())
+    def remove(self, priority: Priority, data: st.DataObject) -> None:
+        item = data.draw(st.integers(0, self.count))
+        self.turns.remove(item, priority)
+        if item in self.waiting[priority]:
+            self.waiting[priority].remove(item)
+        if not self.waiting[BULK]:
+            self.places = self.for_bulk = 0
+
     @rule(most=st.integers(1, 40))
     def take(self, most: int) -> None:
         interactive, bulk = self.waiting[INTERACTIVE], self.waiting[BULK]
