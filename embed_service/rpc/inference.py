@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
@@ -101,7 +102,7 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
             encoder, lane = served.encoder, served.lane
             checked_outputs(request)
             priority = priority_of(request, default)
-            content = given(request, encoder, self._limits.max_images)
+            content = await asyncio.to_thread(given, request, encoder, self._limits.max_images)
             if isinstance(content, list):
                 vectors = vectors_of(await self._pipeline.embed(content, lane, priority))
             else:

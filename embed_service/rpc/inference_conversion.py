@@ -23,7 +23,7 @@ IMAGES = "images"
 EMBEDDINGS = "embeddings"
 
 Given = list[bytes] | npt.NDArray[np.floating[Any]]
-"""Encoded images, or inputs of the encoder, (n, 3, size, size)."""
+"""Encoded images, or inputs of the encoder, (n, 3, size, size) of its type."""
 
 _TOLD_LIMITS = tuple(embed_pb2.Limits.DESCRIPTOR.fields_by_name)
 _PICTURES = ("FP32", "FP16")
@@ -57,6 +57,8 @@ def metadata(
 def given(request: inference_pb2.ModelInferRequest, encoder: Encoder, most: int) -> Given:
     """Return what is to be embedded: 1 to `most` encoded images, or as many inputs of the encoder.
 
+    Slow where numbers are not raw: 20 ms for each megabyte of them.
+
     Raises:
         InvalidArgument: UNKNOWN_TENSOR, BAD_TENSOR, FIELD_REQUIRED, TOO_MANY_ITEMS.
     """
@@ -75,9 +77,11 @@ def given(request: inference_pb2.ModelInferRequest, encoder: Encoder, most: int)
     field = "inputs[0]" if raw is None else "raw_input_contents[0]"
     if encoded:
         return unpack_strings(tensor, raw, field)
-    batch = unpack_floats(tensor, raw, field)
+    with np.errstate(over="ignore"):  # what float16 cannot hold becomes infinite
+        batch = unpack_floats(tensor, raw, field).astype(encoder.input_type, copy=False)
     if not np.isfinite(batch).all():  # some encoders do not run on them, and that would be everyone's trouble
-        raise bad_tensor(field, "finite numbers", "infinite or not a number in places")
+        expected = f"numbers that are finite in {encoder.input_type}"
+        raise bad_tensor(field, expected, "infinite or not a number in places")
     return batch
 
 

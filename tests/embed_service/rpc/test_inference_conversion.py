@@ -17,7 +17,13 @@ from vicinal.wire.errors import InvalidArgument
 from vicinal.wire.inference import pack_strings
 
 Request = inference_pb2.ModelInferRequest
-ENCODER: Any = SimpleNamespace(input_name="image", input_shape=(3, 2, 2))
+
+
+def encoder(input_name: str = "image", kind: type = np.float32) -> Any:
+    return SimpleNamespace(input_name=input_name, input_shape=(3, 2, 2), input_type=np.dtype(kind))
+
+
+ENCODER = encoder()
 MOST = 3
 
 axes = st.sampled_from([-(2**63), -1, 0, 1, 2, 3, 4, 12, 2**31, 2**63 - 1])
@@ -69,7 +75,7 @@ def test_a_request_is_read_or_refused(request: Request) -> None:
         else:
             assert content.shape == (len(content), *ENCODER.input_shape)
             assert np.isfinite(content).all()
-            assert content.dtype == {"FP32": np.float32, "FP16": np.float16}[tensor.datatype]
+            assert content.dtype == ENCODER.input_type
         return
     assert reason in {"UNKNOWN_TENSOR", "BAD_TENSOR", "FIELD_REQUIRED", "TOO_MANY_ITEMS"}
 
@@ -91,10 +97,23 @@ def test_priorities_are_as_triton_has_them(parameter: dict[str, int], priority: 
 
 
 def test_an_input_named_images_is_told_apart_by_its_datatype() -> None:
-    encoder: Any = SimpleNamespace(input_name="images", input_shape=(3, 2, 2))
+    named = encoder("images")
     floats = Request(raw_input_contents=[bytes(48)])
     floats.inputs.add(name="images", datatype="FP32", shape=[1, 3, 2, 2])
-    assert conversion.given(floats, encoder, MOST).shape == (1, 3, 2, 2)
+    assert conversion.given(floats, named, MOST).shape == (1, 3, 2, 2)
     files = Request(raw_input_contents=[pack_strings([b"file"])])
     files.inputs.add(name="images", datatype="BYTES", shape=[1])
-    assert conversion.given(files, encoder, MOST) == [b"file"]
+    assert conversion.given(files, named, MOST) == [b"file"]
+
+
+def test_numbers_that_the_encoder_cannot_hold_are_refused() -> None:
+    half = encoder(kind=np.float16)
+    batch = np.full((2, 3, 2, 2), 6e4, np.float32)
+    request = Request(raw_input_contents=[batch.tobytes()])
+    request.inputs.add(name="image", datatype="FP32", shape=batch.shape)
+    np.testing.assert_array_equal(conversion.given(request, half, MOST), batch.astype(np.float16))
+    batch[1, 2, 0, 1] = 7e4
+    request.raw_input_contents[0] = batch.tobytes()
+    np.testing.assert_array_equal(conversion.given(request, ENCODER, MOST), batch)
+    with pytest.raises(InvalidArgument, match="expected numbers that are finite in float16"):
+        conversion.given(request, half, MOST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import grpc
@@ -10,6 +11,8 @@ import pytest
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2
 
+from embed_service.rpc import inference
+from embed_service.rpc.inference_conversion import given
 from vicinal.inference.v2 import inference_pb2
 from vicinal.wire.errors import InvalidArgument, NotFound, ResourceExhausted, ServiceError, Unavailable
 from vicinal.wire.inference import SERVICE, pack_strings
@@ -148,6 +151,23 @@ async def test_typed_contents_are_answered_typed(start: Any, pngs: list[bytes]) 
     typed = await method(service, "ModelInfer")(request)
     assert not typed.raw_output_contents
     assert np.array(typed.outputs[0].contents.fp32_contents, "<f4").tobytes() == raw.raw_output_contents[0]
+
+
+async def test_numbers_are_not_read_on_the_event_loop(
+    start: Any, pictures: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message full of numbers that are not raw would hold everybody up."""
+    threads: list[threading.Thread] = []
+
+    def noted(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return given(*arguments)
+
+    monkeypatch.setattr(inference, "given", noted)
+    service = await start()
+    await method(service, "ModelInfer")(of_inputs(service.encoder.preprocessing.normalised(pictures[:2])))
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_the_queue_and_the_stop_refuse_as_ever(start: Any, pngs: list[bytes]) -> None:
