@@ -12,7 +12,7 @@ import onnxruntime
 
 from embed_service.encoder.errors import EncoderError
 
-__all__ = ["CPU", "Device", "Hardware", "open_session"]
+__all__ = ["CPU", "Device", "Hardware", "load_libraries", "open_session"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def open_session(data: bytes, path: Path, hardware: Hardware) -> Any:
     """
     wanted = hardware.providers()
     if wanted:
-        _load_libraries()
+        load_libraries()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = hardware.threads
     # Threads that spin while they wait take the cores from the decoders and from the service next door.
@@ -105,7 +105,7 @@ def open_session(data: bytes, path: Path, hardware: Hardware) -> Any:
     return session
 
 
-def _load_libraries() -> None:
+def load_libraries() -> None:
     """Load the CUDA and cuDNN that pip installed, as with torch: the system's loader does not look there."""
     # ONNX Runtime before 1.21 cannot; it says on stdout what it did not find, and the session then says why.
     preload = getattr(onnxruntime, "preload_dlls", None)

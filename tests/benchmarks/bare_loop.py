@@ -1,7 +1,7 @@
 """What ONNX Runtime can do with an encoder when nothing is around it, and images to feed encoders with.
 
-Its threads wait for work either spinning, its default, or asleep, which is faster where cores are few or
-shared. Both are tried.
+On a CPU its threads wait for work either spinning, its default, or asleep, which is faster where cores are
+few or shared. Both are tried. On a GPU batches go there from this process's memory, as they do in a service.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
+from embed_service.encoder.session import CPU, Device, Hardware, load_libraries
 from embed_service.limits import Limits
 from vicinal.imaging.decode import decode
 from vicinal.imaging.preprocessing import Preprocessing
 
-__all__ = ["BATCHES", "BareLoop", "Figure", "make_images"]
+__all__ = ["BareLoop", "Figure", "make_images"]
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
+BATCHES_OF_A_GPU = (*BATCHES, 128)
 WAYS = ("spin", "sleep")
 Floats = npt.NDArray[np.float32]
 
@@ -45,15 +47,18 @@ class BareLoop:
     Attributes:
         name: the encoder's.
         decoding: CPU seconds that decoding and preprocessing take for an image, in one thread.
+        batches: the sizes that are tried, as far as there are images.
     """
 
-    def __init__(self, path: Path, images: Sequence[bytes]) -> None:
-        self._sessions = [_session(path, spin) for spin in (True, False)]
+    def __init__(self, path: Path, images: Sequence[bytes], device: Device = "cpu") -> None:
+        sizes = BATCHES if device == "cpu" else BATCHES_OF_A_GPU
+        self.batches = tuple(size for size in sizes if size <= len(images))
+        self._sessions = [_session(path, spin, device) for spin in (True, False)]
         self._session = self._sessions[0]
         text = self._session.get_modelmeta().custom_metadata_map["vicinal.preprocessing"]
         form = Preprocessing.from_json(text)
         self.name = form.name
-        used = images[: max(BATCHES)]
+        used = images[: max(self.batches)]
         started = time.thread_time()
         self._ready = np.concatenate(
             [form.normalised(form.resized(decode(image, Limits()))[None]) for image in used]
@@ -87,9 +92,9 @@ class BareLoop:
         rates: dict[tuple[int, int], float] = {}
         for way, session in enumerate(self._sessions):
             self._session = session
-            for batch in BATCHES:
+            for batch in self.batches:
                 rates[way, batch] = self.measure(batch, seconds).rate
-            shown = (f"{batch}: {rates[way, batch]:.1f}" for batch in BATCHES)
+            shown = (f"{batch}: {rates[way, batch]:.1f}" for batch in self.batches)
             print(f"bare loop, threads {WAYS[way]}, images/s by batch size:", *shown, sep="  ", flush=True)
         way, batch = max(rates, key=rates.__getitem__)
         self._session = self._sessions[way]
@@ -101,10 +106,17 @@ class BareLoop:
         return features
 
 
-def _session(path: Path, spin: bool) -> onnxruntime.InferenceSession:
+def _session(path: Path, spin: bool, device: Device) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "01"[spin])
-    return onnxruntime.InferenceSession(path, options)
+    wanted = Hardware(device).providers()
+    if wanted:
+        load_libraries()
+    session = onnxruntime.InferenceSession(path, options, providers=[*wanted, CPU])
+    expected = wanted[0][0] if wanted else CPU
+    if session.get_providers()[0] != expected:
+        raise SystemExit(f"ONNX Runtime could not start {expected}: it would run on the CPU in silence")
+    return session
 
 
 def make_images(count: int, side: int = 256) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Concurrent callers with one image each, in a process of their own; says in JSON what they met.
+"""Concurrent callers with some images each, in a process of their own; says in JSON what they met.
 
 python tests/benchmarks/callers.py {grpc,http} HOST:PORT --images FILE.pickle --callers N --each M
 
@@ -43,13 +43,13 @@ async def grpc_calls(address: str, callers: int, stack: AsyncExitStack) -> list[
     return [call] * callers
 
 
-def grpc_request(image: bytes) -> bytes:
-    """`image` as an Embed call."""
-    return embed_pb2.EmbedRequest(images=[image]).SerializeToString()
+def grpc_request(images: Sequence[bytes]) -> bytes:
+    """`images` as an Embed call."""
+    return embed_pb2.EmbedRequest(images=images).SerializeToString()
 
 
 def grpc_vector(answer: bytes) -> bytes:
-    """The float32 vector in an answer."""
+    """The float32 vectors in an answer."""
     return bytes(embed_pb2.EmbedResponse.FromString(answer).embeddings.data)
 
 
@@ -75,8 +75,9 @@ async def http_calls(address: str, callers: int, stack: AsyncExitStack) -> list[
     return [await connected() for _ in range(callers)]
 
 
-def http_request(image: bytes) -> bytes:
-    """`image` as LitServe's own examples send one: base64 in JSON."""
+def http_request(images: Sequence[bytes]) -> bytes:
+    """The only one of `images` as LitServe's own examples send it: base64 in JSON."""
+    (image,) = images
     body = json.dumps({"image": base64.b64encode(image).decode()}).encode()
     head = (
         f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
@@ -106,25 +107,25 @@ async def one_caller(call: Call, requests: Sequence[bytes], first: int, each: in
 
 
 async def measure(
-    protocol: str, address: str, images: Sequence[bytes], callers: int, each: int
+    protocol: str, address: str, images: Sequence[bytes], callers: int, each: int, together: int
 ) -> dict[str, object]:
-    """Warm up with one image a caller, then time all of them from the first request to the last answer."""
+    """Warm up with one request a caller, then time all of them from the first request to the last answer."""
     connect, encode, decode = PROTOCOLS[protocol]
-    requests = [encode(image) for image in images]
+    requests = [encode(images[start : start + together]) for start in range(0, len(images), together)]
     async with AsyncExitStack() as stack:
         calls = await connect(address, callers, stack)
-        shown = [decode(await calls[0](request)) for request in requests[:SHOWN]]
+        shown = [decode(await calls[0](encode([image]))) for image in images[:SHOWN]]
         await asyncio.gather(*(one_caller(call, requests, 7 * n, 1) for n, call in enumerate(calls)))
         cpu, started = time.process_time(), time.perf_counter()
         runs = [one_caller(call, requests, n * each, each) for n, call in enumerate(calls)]
         taken = sorted(seconds for run in await asyncio.gather(*runs) for seconds in run)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
     return {
-        "images": len(taken) + callers + len(shown),
-        "rate": len(taken) / wall,
+        "images": together * (len(taken) + callers) + len(shown),
+        "rate": together * len(taken) / wall,
         "p50": statistics.median(taken),
         "p95": taken[int(0.95 * len(taken))],
-        "client_cpu": cpu / len(taken),
+        "client_cpu": cpu / (together * len(taken)),
         "vectors": base64.b64encode(b"".join(shown)).decode(),
     }
 
@@ -136,10 +137,16 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("--images", type=Path, required=True, help="a pickled list of encoded images")
     parser.add_argument("--callers", type=int, default=64)
-    parser.add_argument("--each", type=int, default=4, help="images a caller sends one after the other")
+    parser.add_argument("--each", type=int, default=4, help="requests a caller sends one after the other")
+    parser.add_argument(
+        "--together", type=int, default=1, help="images in a request; must divide their number"
+    )
     flags = parser.parse_args()
     images = pickle.loads(flags.images.read_bytes())
-    print(json.dumps(asyncio.run(measure(flags.protocol, flags.address, images, flags.callers, flags.each))))
+    if len(images) % flags.together:
+        parser.error(f"{len(images)} images cannot be sent {flags.together} at a time")
+    work = measure(flags.protocol, flags.address, images, flags.callers, flags.each, flags.together)
+    print(json.dumps(asyncio.run(work)))
 
 
 if __name__ == "__main__":
