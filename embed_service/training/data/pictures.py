@@ -76,10 +76,10 @@ class LazyPictures:
     def batch(self, indices: npt.NDArray[np.int64]) -> Tensor:
         """See `Pictures`."""
         try:
-            squares = list(self._pool.map(lambda i: read_square(self._files[i], self._form), indices))
+            squares = self._pool.map(lambda i: read_square(self._files[i], self._form), indices)
+            return torch.from_numpy(np.stack([square.transpose(2, 0, 1) for square in squares]))
         except Unreadable as error:
             raise TrainingError(f"{error}; mend the file, then resume") from error
-        return _channels_first(np.stack(squares))
 
 
 class SomePictures:
@@ -135,7 +135,7 @@ def open_pictures(
     """
     if source.tile:
         _check_memory(source.count, source.tile, max_bytes)
-        return HeldPictures(_channels_first(_all_tiles(source, source.tile)), source.labels)
+        return HeldPictures(_all_tiles(source, source.tile), source.labels)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         sides = list(pool.map(short_side, source.files))
         side = min(max(sides), round(_SPARE * form.size))
@@ -144,21 +144,28 @@ def open_pictures(
         form = replace(form, size=side)
         if source.count * side * side * 3 > max_bytes:
             return LazyPictures(source.files, form, source.labels)
-        return _held(source, pool.map(lambda path: _square_or_why(path, form), source.files), warn)
+        return _held(source, side, pool.map(lambda path: _square_or_why(path, form), source.files), warn)
 
 
 def _held(
-    source: Source, squares: Iterable[Pixels | Unreadable], warn: Callable[[str], None]
+    source: Source, side: int, squares: Iterable[Pixels | Unreadable], warn: Callable[[str], None]
 ) -> HeldPictures:
-    read = list(squares)
-    bad = [str(square) for square in read if isinstance(square, Unreadable)]
-    good = [i for i, square in enumerate(read) if not isinstance(square, Unreadable)]
+    # Each square is put in its place as it is read: a second copy would double the memory that was allowed.
+    pixels = np.empty((source.count, 3, side, side), dtype=np.uint8)
+    good: list[int] = []
+    bad: list[str] = []
+    for number, square in enumerate(squares):
+        if isinstance(square, Unreadable):
+            bad.append(str(square))
+        else:
+            pixels[len(good)] = square.transpose(2, 0, 1)
+            good.append(number)
     if not good:
         raise TrainingError(f"none of the {source.count} images can be read, such as {bad[0]}")
     if bad:
         warn(f"{len(bad)} images cannot be read and are left out: {'; '.join(islice(bad, _NAMED))}")
-    pixels = np.stack([square for square in read if not isinstance(square, Unreadable)])
-    return HeldPictures(_channels_first(pixels), None if source.labels is None else source.labels[good])
+    held = torch.from_numpy(pixels[: len(good)])
+    return HeldPictures(held, None if source.labels is None else source.labels[good])
 
 
 def _square_or_why(path: Path, form: Preprocessing) -> Pixels | Unreadable:
@@ -168,19 +175,19 @@ def _square_or_why(path: Path, form: Preprocessing) -> Pixels | Unreadable:
         return error
 
 
-def _all_tiles(source: Source, side: int) -> Pixels:
-    pixels = np.empty((source.count, side, side, 3), dtype=np.uint8)
+def _all_tiles(source: Source, side: int) -> Tensor:
+    pixels = np.empty((source.count, 3, side, side), dtype=np.uint8)
     filled = 0
     for path in source.files:
         try:
             tiles = read_tiles(path, side)[: source.count - filled]
         except Unreadable as error:
             raise TrainingError(str(error)) from error
-        pixels[filled : filled + len(tiles)] = tiles
+        pixels[filled : filled + len(tiles)] = tiles.transpose(0, 3, 1, 2)
         filled += len(tiles)
         if filled == source.count:
             break
-    return pixels
+    return torch.from_numpy(pixels)
 
 
 def _check_memory(count: int, side: int, max_bytes: int) -> None:
@@ -190,7 +197,3 @@ def _check_memory(count: int, side: int, max_bytes: int) -> None:
             f"{count} tiles of {side} need {needed / 2**30:.1f} GiB of memory, "
             f"{max_bytes / 2**30:.1f} are allowed: raise the limit or take fewer"
         )
-
-
-def _channels_first(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))

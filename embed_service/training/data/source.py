@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -108,10 +109,12 @@ def _stated(path: Path, count: int) -> tuple[Labels, tuple[str, ...]]:
         column = values["labels"] if path.suffix == ".json" else values["label"]
         numbers = np.asarray(column, dtype=np.int64)
         classes = tuple(str(name) for name in values.get("classes", ()))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, IndexError, ValueError, TypeError, BadZipFile) as error:
         raise TrainingError(
             f"{path} cannot be read as labels (.npz with `label`, .json with `labels`): {error}"
         ) from error
     if numbers.shape != (count,):
         raise TrainingError(f"{path} holds {numbers.size} labels for {count} images")
+    if numbers.min() < 0:
+        raise TrainingError(f"{path} holds the label {numbers.min()}, expected numbers from 0")
     return numbers, classes

@@ -166,5 +166,11 @@ def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     np.savez(labels, wrong=np.zeros(1))
     with pytest.raises(TrainingError, match="cannot be read as labels"):
         find(tmp_path / "a", labels=labels)
-    with pytest.raises(TrainingError, match="cannot be read as labels"):
-        find(tmp_path / "a", labels=tmp_path / "none.json")
+    np.savez(labels, label=np.array([-1]))
+    with pytest.raises(TrainingError, match="holds the label -1, expected numbers from 0"):
+        find(tmp_path / "a", labels=labels)
+    (tmp_path / "cut.npz").write_bytes(labels.read_bytes()[:40])
+    np.save(tmp_path / "column.npy", np.zeros(1))
+    for name in ("none.json", "cut.npz", "column.npy"):
+        with pytest.raises(TrainingError, match="cannot be read as labels"):
+            find(tmp_path / "a", labels=tmp_path / name)
