@@ -35,7 +35,10 @@ def inference_client(url: str, timeout: float) -> InferenceClient:
         CliError: the URL is not as above.
         OSError: the file of the preprocessing cannot be read.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise CliError(f"{url}: {error}", _EXAMPLE) from error
     name = unquote(parts.path.strip("/"))
     if not parts.hostname or not name:
         raise CliError(f"{url} does not name a server and a model", _EXAMPLE)
@@ -58,9 +61,16 @@ def _options(url: str, query: str) -> dict[str, Any]:
         raise CliError(f"{url}: {unknown[0]} is none of {', '.join(_KEYS)}", _EXAMPLE)
     options: dict[str, Any] = {key.replace("-", "_"): value for key, value in given.items()}
     if "preprocessing" in options:
-        options["preprocessing"] = Path(options["preprocessing"]).read_text(encoding="utf-8")
+        options["preprocessing"] = _text(Path(options["preprocessing"]))
     if "batch" in options:
         if not options["batch"].isdecimal() or int(options["batch"]) < 1:
             raise CliError(f"{url}: batch is {options['batch']!r}, expected a number of at least 1", _EXAMPLE)
         options["batch"] = int(options["batch"])
     return options
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CliError(f"{path} is no preprocessing: {error}", _EXAMPLE) from error

@@ -159,9 +159,12 @@ def sidecar_of(path: Path) -> Path:
 
 
 def _preprocessing(session: Any, path: Path) -> Preprocessing:
-    inside: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     sidecar = sidecar_of(path)
-    beside = sidecar.read_text(encoding="utf-8") if sidecar.is_file() else None
+    try:
+        inside: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        beside = sidecar.read_text(encoding="utf-8") if sidecar.is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EncoderError(f"cannot read the preprocessing of {path}: {error}") from error
     try:
         found = [Preprocessing.from_json(text) for text in (inside, beside) if text is not None]
     except PreprocessingError as error:

@@ -64,16 +64,19 @@ def test_a_dataset_from_images_to_classes(vicinal, elsewhere, pictures):
         ("triton://127.0.0.1:8001", "does not name a server and a model"),
         ("triton:///tiny", "does not name a server and a model"),
         ("triton://127.0.0.1:99999/tiny", "Port out of range"),
+        ("triton://[::1/tiny", "Invalid IPv6 URL"),
         ("URL/tiny?batsh=3", "batsh is none of version, preprocessing,"),
         ("URL/tiny?batch=0", "batch is '0', expected a number of at least 1"),
         ("URL/tiny?preprocessing=gone.json", "gone.json: No such file"),
         ("URL/tiny?preprocessing=wrong.json", "lacks size"),
+        ("URL/tiny?preprocessing=binary.json", "binary.json is no preprocessing: 'utf-8' codec"),
         ("URL/tiny?output=logits", "0 outputs 'logits'"),
         ("URL/unheard-of", "is not SERVING"),
     ],
 )
 def test_what_is_wrong_with_a_url_is_said(vicinal, elsewhere, pictures, tmp_path, target, words):
     (tmp_path / "wrong.json").write_text("{}")
+    (tmp_path / "binary.json").write_bytes(b"\xff")
     target = target.replace("URL/tiny", elsewhere).replace("URL", elsewhere.removesuffix("/tiny"))
     said = vicinal("embed", pictures, "out.npz", "--embed", target, fails=True).stderr
     assert words in said

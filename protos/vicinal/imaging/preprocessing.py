@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -83,7 +83,7 @@ class Preprocessing:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter where it is nested without end
             raise PreprocessingError(f"the preprocessing is not JSON: {error}") from error
         if not isinstance(values, dict):
             raise PreprocessingError(f"the preprocessing is {text[:40]!r}, expected a JSON object")
@@ -143,7 +143,9 @@ def _triple(key: str, value: object) -> tuple[float, float, float]:
     expected = "a list of three finite numbers"
     if not isinstance(value, list) or len(value) != 3:
         raise _bad(key, expected, value)
-    if not all(isinstance(x, float) or _is_int(x) for x in value) or not all(map(math.isfinite, value)):
+    if not all(isinstance(x, float) or _is_int(x) for x in value):
+        raise _bad(key, expected, value)
+    if not all(abs(x) <= sys.float_info.max for x in value):  # no NaN, nor an integer beyond what floats hold
         raise _bad(key, expected, value)
     red, green, blue = (float(x) for x in value)
     return red, green, blue

@@ -74,6 +74,17 @@ def test_two_opinions_must_agree(save: Any, build_model: Build) -> None:
         Encoder(save(build_model(), SIDECAR.replace("stretch", "crop")))
 
 
+def test_preprocessing_that_is_no_text(save: Any, build_model: Build) -> None:
+    path = save(build_model())
+    sidecar_of(path).write_bytes(b"\xff")
+    with pytest.raises(EncoderError, match=r"cannot read the preprocessing of .*utf-8"):
+        Encoder(path)
+    sidecar_of(path).unlink()
+    path.write_bytes(path.read_bytes().replace(b'"name": "tiny"', b'"name": "tin\xff"'))
+    with pytest.raises(EncoderError, match=r"cannot read the preprocessing of .*utf-8"):
+        Encoder(path)
+
+
 def test_open_dimension_is_measured(save: Any, build_model: Build) -> None:
     model = build_model()
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_param = "d"

@@ -59,6 +59,7 @@ def test_json_tells_whatever_changes_vectors(change: dict[str, Any]) -> None:
         ("mean", [0.5, 0.5, "0.5"]),
         ("mean", [0.5, 0.5, float("nan")]),
         ("mean", [0.5, 0.5, True]),
+        ("mean", [0.5, 0.5, -(10**400)]),
         ("std", [0.5, 0.5, 0]),
         ("std", [0.5, 0.5, -1]),
         ("std", [0.5, 0.5, float("inf")]),
@@ -77,7 +78,7 @@ def test_missing_keys_are_named(key: str) -> None:
         Preprocessing.from_json(json.dumps({name: value for name, value in GOOD.items() if name != key}))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"size"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"size"', "[" * 100_000])
 def test_what_is_no_json_object(text: str) -> None:
     with pytest.raises(PreprocessingError, match=r"not JSON|expected a JSON object"):
         Preprocessing.from_json(text)
