@@ -55,7 +55,10 @@ def done(*arguments, fails=False, **options):
 
 
 class Annotator(threading.Thread):
-    """Labels, changes its mind and takes labels back, patiently; keeps what was acknowledged."""
+    """Labels, changes its mind and takes labels back, patiently; keeps what was acknowledged.
+
+    It rests between two turns: what else is under way shares the cores with it.
+    """
 
     def __init__(self, number, address, patient):
         super().__init__(name=f"annotator-{number}")
@@ -70,7 +73,7 @@ class Annotator(threading.Thread):
     def run(self):
         try:
             with self.client:
-                while not self.stop.is_set():
+                while not self.stop.wait(0.005):
                     self.take_turn()
         except Exception as error:
             self.failure = error
@@ -238,26 +241,31 @@ def second_encoder(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def embedder(service_at, second_encoder, tmp_path_factory):
+    """A service with both encoders; no test changes it."""
+    encoders = ("--encoder", str(STARTER_ENCODER), "--encoder", str(second_encoder))
+    with service_at(tmp_path_factory.mktemp("embed"), "embed_service", *encoders) as service:
+        yield service
+
+
 @pytest.fixture
-def pair(start_service, second_encoder, tmp_path):
+def pair(start_service, embedder, tmp_path):
     """Services with both encoders, a folder of real images, and the command line on them."""
     graph = start_service("graph_service", "--data-dir", str(tmp_path / "data"))
-    embed = start_service(
-        "embed_service", "--encoder", str(STARTER_ENCODER), "--encoder", str(second_encoder)
-    )
     unpack(tmp_path / "sample")
     photos = tmp_path / "photos"
     for kind in sorted((tmp_path / "sample").iterdir())[:3]:
         (photos / kind.name).mkdir(parents=True)
         for path in sorted(kind.iterdir())[:12]:
             (photos / kind.name / path.name).write_bytes(path.read_bytes())
-    environment = {**os.environ, "VICINAL_GRAPH": graph.address, "VICINAL_EMBED": embed.address}
+    environment = {**os.environ, "VICINAL_GRAPH": graph.address, "VICINAL_EMBED": embedder.address}
 
     def vicinal(*words, fails=False):
         return done(*words, fails=fails, env=environment)
 
     vicinal("add", photos, "-d", "pets", "--labels-from-folders", "given")
-    return SimpleNamespace(vicinal=vicinal, photos=photos, graph=graph.address, embed=embed.address)
+    return SimpleNamespace(vicinal=vicinal, photos=photos, graph=graph.address)
 
 
 def digests(pair):
