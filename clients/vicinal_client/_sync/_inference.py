@@ -224,7 +224,8 @@ class InferenceClient(Connection):
                 if isinstance(item, Embedded):
                     yield item
                     continue
-                if len(batch) == use.batch or sum(other.size for other in (*batch, item)) > budget:
+                full = len(batch) == use.batch or sum(other.size for other in (*batch, item)) > budget
+                if batch and full:
                     sent.append(self._send(batch, use, timeout))
                     batch = []
                 batch.append(item)

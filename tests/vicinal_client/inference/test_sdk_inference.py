@@ -101,6 +101,18 @@ def test_a_server_that_takes_files_fails_for_the_bad_ones_alone(
     np.testing.assert_allclose([found[i].vector for i in (0, 2, 3)], wanted, atol=1e-5)
 
 
+def test_an_image_over_the_budget_goes_alone(
+    connect: Any, triton: Any, known: Any, photos: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limits that a server tells may leave less room than its largest image takes."""
+    for kind in ("_async", "_sync"):
+        monkeypatch.setattr(f"vicinal_client.{kind}._inference.message_budget", lambda served: 1)
+    model, vectors = known
+    client = connect("inference", triton.address, "lite0", preprocessing=model.preprocessing_json)
+    np.testing.assert_allclose(client.embed(photos[:3]).vectors, vectors[:3], atol=1e-5)
+    assert triton.batches == [1, 1, 1]
+
+
 def test_bad_images_are_errors_of_their_own(
     connect: Any, ours: str, triton: Any, known: Any, photos: list[bytes], tmp_path: Any
 ) -> None:
