@@ -160,9 +160,9 @@ def described(given: Mapping[str, Any]) -> Run:
     labels = given["labels"]
     return Run(
         Images(
-            str(given["images"]),
+            str(given["images"].absolute()),
             given["tile"],
-            labels and str(labels),
+            labels and str(labels.absolute()),
             given["count"],
             given["memory_gib"],
             given["held_out"],

@@ -74,13 +74,16 @@ def test_options_change_the_preset_and_nothing_else(
         return Outcome(1, None, False, True, True)
 
     monkeypatch.setattr("embed_service.training.commands.train.train", stand_in)
-    common = ["train", "--images", str(pictures_folder), "--out", str(tmp_path)]
+    monkeypatch.chdir(pictures_folder.parent)
+    common = ["train", "--images", pictures_folder.name, "--out", str(tmp_path)]
     for more in ([], CHANGES):
         assert CliRunner().invoke(app, [*common, *more]).exit_code == 0
     plain, changed = seen
     paper = PRESETS["cifar10"]
     assert (plain.backbone, plain.weights, plain.settings) == (paper.backbone, PRETRAINED, paper.settings)
     assert plain.watch == Watch()
+    # A run that is resumed from somewhere else finds its pictures.
+    assert plain.images.folder == str(pictures_folder)
     assert changed.settings == replace(
         paper.settings, steps=300, warm_up=30, tau=0.9, learning_rate=0.5, heads=HeadSizes(7, 256), seed=3
     )

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from embed_service.training.backbones import load_encoder
@@ -111,6 +112,36 @@ def test_the_target_follows_the_online_network(
     assert not torch.equal(online, begun[name])
     assert torch.equal(target, online) == same
     assert torch.equal(target, begun[name]) == (tau == 1.0)
+
+
+@pytest.fixture
+def another_precision() -> Iterator[Callable[[], None]]:
+    """Call it before a run of another precision: Accelerate keeps one for the whole process."""
+    AcceleratorState._reset_state()
+    yield AcceleratorState._reset_state
+    AcceleratorState._reset_state()
+
+
+def test_mixed_precision_leaves_weights_and_their_averages_in_float32(
+    tmp_path: Path, tiny_run: Describe, another_precision: Callable[[], None]
+) -> None:
+    # In bfloat16 a step of 1/4096 of the way would be lost: it has 8 bits.
+    tau = 1 - 2**-12
+    run = tiny_run(steps=1, tau=tau, precision="bfloat16")
+    train(run, tmp_path, quiet=True)
+    state = weights(tmp_path)
+    assert {tensor.dtype for name, tensor in state.items() if name.endswith("weight")} == {torch.float32}
+    torch.manual_seed(run.settings.seed)
+    begun = runs.build(run.backbone).model.state_dict()
+    name = "blocks.0.attn.qkv.weight"
+    online, target = state[f"encoder.{name}"], state[f"target_encoder.{name}"]
+    torch.testing.assert_close(target.double(), torch.lerp(begun[name].double(), online.double(), 1 - tau))
+    assert not torch.equal(target, begun[name])
+    another_precision()
+    train(tiny_run(steps=1, tau=tau), tmp_path / "float32", quiet=True)
+    losses = [float(rows(folder)[1]["loss"]) for folder in (tmp_path, tmp_path / "float32")]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
 def test_held_out_pictures_are_probed_alone(tmp_path: Path, tiny_run: Describe) -> None:

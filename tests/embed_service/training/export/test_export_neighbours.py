@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from embed_service.training.export import neighbours
 from embed_service.training.export.neighbours import accuracy, agreement, nearest
+from embed_service.training.loop.probe import knn_accuracy
 
 
 def units(count, dimension=6, seed=0):
@@ -35,6 +37,16 @@ def test_accuracy_is_the_weighted_vote_of_ten_others():
             votes[labels[other]] += np.exp(similarity[other] / 0.1)
         right += votes.argmax() == labels[row]
     assert accuracy(vectors, labels) == pytest.approx(right / 60)
+
+
+@pytest.mark.parametrize("count", [5, 400])
+def test_the_probe_of_training_means_the_same_by_accuracy(count):
+    random = np.random.default_rng(count)
+    labels = random.integers(0, 3, count)
+    vectors = random.normal(size=(count, 6)) + 0.7 * np.eye(6)[labels]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    found = knn_accuracy(torch.from_numpy(vectors), torch.from_numpy(labels))
+    assert found == pytest.approx(accuracy(vectors, labels))
 
 
 def test_agreement_is_the_share_of_neighbours_in_common():
