@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -104,14 +104,19 @@ class Registry:
             yield served
 
     async def start(self, report: Report) -> None:
-        """Warm up and serve; `report` is told whether the default encoder works, of every change.
+        """Warm all up and serve; from then on `report` is told whether the default encoder works.
 
         Raises:
             Exception: an encoder does not run.
         """
+        starting = self.all()
+        with ExitStack() as inside:
+            for served in starting:  # who is unloaded meanwhile goes when all are warm
+                inside.enter_context(served.entered())
+            for served in starting:
+                await served.lane.runner.start(partial(self._changed, served))
         self._report = report
-        for served in self.all():
-            await served.lane.runner.start(partial(self._changed, served))
+        await report(self._default.ready)
 
     async def load(self, file: str, *, make_default: bool) -> Served:
         """Load `file` from the folder, warm it up beside those that work, and then serve it.

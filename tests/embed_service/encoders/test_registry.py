@@ -184,6 +184,29 @@ class Slow(Numbered):
         assert self.gate.wait(60)
 
 
+async def test_it_works_when_all_are_warm_and_one_that_was_unloaded_meanwhile_is_gone() -> None:
+    class Later(Slow):
+        gate, warming = threading.Event(), threading.Event()
+
+    encoders: list[Any] = [Numbered(0), Later(1), Numbered(2)]
+    registry = Registry(encoders, lane=lane, load=NotImplemented, folder=AnyName(None), most=3)
+    health: list[bool] = []
+
+    async def told(works: bool) -> None:
+        health.append(works)
+
+    starting = asyncio.create_task(registry.start(told))
+    await asyncio.to_thread(Later.warming.wait, 60)
+    unloading = [asyncio.create_task(registry.unload(digest)) for digest in ("1", "2")]
+    await asyncio.sleep(0)
+    assert health == []
+    Later.gate.set()
+    await asyncio.gather(starting, *unloading)
+    assert health == [True]
+    assert [served.encoder.digest for served in registry.all()] == ["0"]
+    await registry.close()
+
+
 async def unheard(works: bool) -> None:
     pass
 
