@@ -40,7 +40,8 @@ def re_embed(
         bool,
         typer.Option(
             "--drop-missing",
-            help="Remove samples that have no image any more, with their labels, instead of refusing.",
+            help="Remove samples whose image is gone, unreadable or (unless --accept-changed) another one, "
+            "with their labels, instead of refusing.",
         ),
     ] = False,
     accept_changed: Annotated[

@@ -43,7 +43,8 @@ class Move:
         client: of the graph service.
         dataset: its name.
         source: where the new vectors come from.
-        drop_missing: remove the samples that can have no vector, with their labels, instead of refusing.
+        drop_missing: remove the samples that can have no vector, with their labels, instead of refusing;
+            among them are those whose image is another one, unless they are accepted.
         accept_changed: take an image for a sample that was added with another one.
     """
 
