@@ -1,7 +1,7 @@
 """Vectors that were computed before, by encoder and content hash; never more than a bound in bytes.
 
-An image's vector depends on nothing but its bytes and the encoder, which is known by its digest, so what was
-computed once stays right for ever and nothing need ever be withdrawn.
+An image's vector depends on its bytes and the encoder, which is known by its digest; hardware and versions of
+libraries change but its last digits. So what was computed once stays right, and nothing is ever withdrawn.
 
 base       the protocol
 memory     in this process

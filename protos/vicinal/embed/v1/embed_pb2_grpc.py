@@ -36,8 +36,10 @@ class EmbeddingServiceStub(object):
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     def __init__(self, channel):
@@ -94,8 +96,10 @@ class EmbeddingServiceServicer(object):
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     def Embed(self, request, context):
@@ -218,8 +222,10 @@ class EmbeddingService(object):
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     @staticmethod

@@ -37,8 +37,10 @@ class EmbeddingServiceStub:
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     @_typing.overload
@@ -92,8 +94,10 @@ class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -143,8 +147,10 @@ class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
     Images are JPEG, PNG, WebP or GIF (first frame); EXIF rotation is applied.
     Every call may answer RESOURCE_EXHAUSTED (QUEUE_FULL) or UNAVAILABLE
     (INFERENCE_FAILED, SHUTTING_DOWN); all calls may be repeated: embedding has no
-    side effects, and the calls about models end in the state they name. A message over the service's size limit is refused by the
-    transport with RESOURCE_EXHAUSTED and no ErrorInfo.
+    side effects, and the calls about models end in the state they name (where
+    UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
+    over the service's size limit is refused by the transport with
+    RESOURCE_EXHAUSTED and no ErrorInfo.
     """
 
     @_abc_1.abstractmethod
