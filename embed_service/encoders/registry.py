@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -134,7 +134,7 @@ class Registry:
         path = await asyncio.to_thread(self.folder.path, file)
         async with self._loading:  # one at a time: each takes memory and cores from those that serve
             try:
-                encoder = await asyncio.to_thread(self._load, path)
+                encoder = await _to_the_end(asyncio.to_thread(self._load, path))
                 served = self._served.get(encoder.digest) or await self._taken_in(encoder)
             except EncoderError as error:
                 raise FailedPrecondition("MODEL_UNUSABLE", str(error), field="file", value=file) from error
@@ -219,6 +219,16 @@ class Registry:
             message = f"no encoder {digest} is loaded"
             raise NotFound("MODEL_NOT_FOUND", message, field="encoder_digest", value=digest)
         return self._served[digest]
+
+
+async def _to_the_end(work: Awaitable[Encoder]) -> Encoder:
+    """Return what `work` returns, which no cancelling stops: who is cancelled still waits until it is over."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 async def _left(served: Served) -> None:

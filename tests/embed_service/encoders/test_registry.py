@@ -233,3 +233,32 @@ async def test_a_load_that_nobody_waits_for_leaves_nothing() -> None:
     await registry.close()
     with pytest.raises(Unavailable):
         await registry.load("0.onnx", make_default=False)
+
+
+async def test_one_is_loaded_at_a_time_though_nobody_waits_for_it() -> None:
+    first: Any = Numbered(0)
+    gate, begun = threading.Event(), threading.Semaphore(0)
+    under_way = most = 0
+
+    def load(path: Path) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        begun.release()
+        assert gate.wait(60)
+        under_way -= 1
+        return Numbered(int(path.stem))
+
+    registry = Registry([first], lane=lane, load=load, folder=AnyName(None), most=4)
+    await registry.start(unheard)
+    for number in (1, 2):
+        loading = asyncio.create_task(registry.load(f"{number}.onnx", make_default=False))
+        await asyncio.to_thread(begun.acquire, timeout=60 if number == 1 else 0.1)
+        loading.cancel()
+    last = asyncio.create_task(registry.load("3.onnx", make_default=False))
+    await asyncio.to_thread(begun.acquire, timeout=0.1)
+    gate.set()
+    assert (await last).encoder.digest == "3"
+    assert most == 1
+    assert [served.encoder.digest for served in registry.all()] == ["0", "3"]
+    await registry.close()
