@@ -222,7 +222,7 @@ class Registry:
 
 
 async def _to_the_end(work: Awaitable[Encoder]) -> Encoder:
-    """Return what `work` returns, which no cancelling stops: who is cancelled still waits until it is over."""
+    """Return what `work` returns, which no cancelling stops: who is cancelled waits until it is over too."""
     working = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(working)
