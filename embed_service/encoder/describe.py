@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             sidecar.write_text(_sidecar_text(flags), encoding="utf-8")
             print(f"wrote {sidecar}")
         encoder = Encoder(flags.encoder, device="cpu")
-    except (EncoderError, PreprocessingError) as error:
+    except (EncoderError, PreprocessingError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"name           {encoder.name}")
@@ -42,7 +42,9 @@ def _sidecar_text(flags: argparse.Namespace) -> str:
         flags.size, flags.resize, flags.fit, mean, std, flags.name or flags.encoder.stem
     )
     values = json.loads(preprocessing.to_json()) | {"name": preprocessing.name}
-    return json.dumps(values, indent=2) + "\n"
+    text = json.dumps(values, indent=2) + "\n"
+    Preprocessing.from_json(text)  # no file rather than one that cannot be read
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -186,6 +186,8 @@ def test_describe_writes_and_shows(save: Any, build_model: Build, capsys: pytest
     assert describe([str(path)]) == 0
     assert describe([str(path), "--size", "0"]) == 1
     assert "size is 0" in capsys.readouterr().err
+    assert describe([str(path), "--size", "8", "--std", "nan", "1", "1"]) == 1
+    assert "std is [nan" in capsys.readouterr().err
     assert Encoder(path).digest == encoder.digest
 
 
