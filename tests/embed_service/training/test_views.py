@@ -135,7 +135,21 @@ def test_a_view_depends_on_its_address_alone(size: int) -> None:
         assert (view(images, SECOND, torch.from_numpy(other), size) != batch).flatten(1).any(dim=1).all()
 
 
-def test_views_are_pictures_and_as_often_changed_as_the_recipe_says() -> None:
+@pytest.mark.parametrize("change", ["flip", "jitter", "grey", "blur", "solarise"])
+def test_views_are_changed_as_often_as_the_recipe_says(change: str) -> None:
+    count, size = 500, 64  # smaller ones are not blurred
+    images = pictures(1, size).expand(count, -1, -1, -1)
+
+    def changed(probability: float) -> float:
+        shown = view(images, replace(PLAIN, **{change: probability}), draws(count), size)
+        return ((shown - images.float() / 255).abs() > 1e-4).flatten(1).any(dim=1).float().mean().item()
+
+    # A blur of a small part of a pixel is not to be seen.
+    assert changed(1.0) > 0.5
+    assert changed(0.3) / changed(1.0) == pytest.approx(0.3, abs=0.07)
+
+
+def test_views_are_pictures_of_the_size_asked_for() -> None:
     count = 3000
     images = pictures(1, 16).expand(count, -1, -1, -1)
     for recipe in recipes(least_crop=0.2, flip=0.5):
