@@ -54,7 +54,11 @@ class BoundRuns:
         bound = self._bound.get(size) or self._bind(size)
         np.stack(inputs, out=bound.batch[: len(inputs)], casting="same_kind")
         bound.value.update_inplace(bound.batch)
-        self._session.run_with_iobinding(bound.binding)
+        try:
+            self._session.run_with_iobinding(bound.binding)
+        except Exception:
+            bound.batch.fill(0)  # one of them may be what cannot be run: it must not come back
+            raise
         features: npt.NDArray[Any] = bound.binding.copy_outputs_to_cpu()[0]
         return features
 

@@ -102,6 +102,17 @@ def test_an_encoder_that_pads_gives_the_same_vectors(tiny: Path, pictures: Any) 
         np.testing.assert_allclose(padded.embed(ready[:count], size), plain.embed(ready[:count]), atol=1e-6)
 
 
+def test_a_picture_that_cannot_be_run_is_not_what_later_batches_are_filled_up_with(
+    tiny: Path, pictures: Any
+) -> None:
+    encoder = Encoder(tiny, device="cpu")
+    encoder.padded = True
+    good = encoder.input_of(Image.fromarray(pictures[0]))
+    with pytest.raises(Exception, match="Gather"):
+        encoder.embed([good, good, np.ones_like(good)], 4)
+    assert encoder.embed([good], 4).any()
+
+
 @pytest.mark.parametrize("padded", [False, True])
 def test_an_output_that_does_not_grow_with_its_input_is_noticed(tmp_path: Path, padded: bool) -> None:
     image = onnx.helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])
