@@ -82,7 +82,8 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
             trainer.restore(state)
         watcher = None
         if main:
-            write_run(folder / DESCRIPTION, run)
+            if state is None:
+                write_run(folder / DESCRIPTION, run)
             metrics = stack.enter_context(Metrics(folder, done))
             stack.enter_context(display)
             watcher = Watcher(trainer, len(pictures), probed, run.watch, display, metrics, accelerator)

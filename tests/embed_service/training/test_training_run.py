@@ -189,7 +189,9 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path, tiny_run: Describe) -> 
     run = tiny_run(steps=3)
     train(run, tmp_path, quiet=True)
     before = weights(tmp_path), rows(tmp_path)
+    described = (tmp_path / DESCRIPTION).stat().st_mtime_ns
     assert train(run, tmp_path, quiet=True).finished
+    assert (tmp_path / DESCRIPTION).stat().st_mtime_ns == described
     assert_same(weights(tmp_path), before[0])
     assert rows(tmp_path) == before[1]
 
