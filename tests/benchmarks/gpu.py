@@ -104,9 +104,15 @@ def python(*words: object) -> str:
     return "".join(said)
 
 
+def last_json(said: str) -> dict[str, Any]:
+    """Return the object in the last line; libraries may have said something before."""
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
 def machine(flags: argparse.Namespace) -> Part:
     """Look at what there is."""
-    found = json.loads(python(HERE / "gpu_machine.py", *["--cpu"] * flags.smoke))
+    found = last_json(python(HERE / "gpu_machine.py", *["--cpu"] * flags.smoke))
     if found["troubles"]:
         found["failed"] = "; ".join(found["troubles"])
     return found, []
@@ -145,7 +151,7 @@ def trained(images: Images, run: Path, steps: int | None, flags: argparse.Namesp
     else:
         python(*TRAINING, "train", *training_words(images, steps, flags), "--out", run)
     rows = list(rows_of(run / "metrics.csv"))
-    held_out = python(HERE / "held_out.py", run, *["--cpu"] * flags.smoke).splitlines()[-1]
+    held_out = last_json(python(HERE / "held_out.py", run, *["--cpu"] * flags.smoke))
     return {
         "run": str(run),
         "images": images.words(),
@@ -157,7 +163,7 @@ def trained(images: Images, run: Path, steps: int | None, flags: argparse.Namesp
             row["steps_per_second"] for row in rows if "steps_per_second" in row
         ),
         "knn_by_epoch": [(row["epoch"], row["knn"]) for row in rows if "knn" in row],
-        "held_out": json.loads(held_out),
+        "held_out": held_out,
     }
 
 
