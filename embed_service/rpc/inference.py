@@ -22,9 +22,11 @@ from embed_service.rpc.inference_conversion import (
     response,
     vectors_of,
 )
+from embed_service.rpc.servicer import DOMAIN
 from vicinal.inference.v2 import inference_pb2, inference_pb2_grpc
 from vicinal.wire.errors import NotFound, ServiceError
 from vicinal.wire.inference import SERVICE
+from vicinal.wire.status import to_status
 
 __all__ = ["SERVICE", "InferenceServicer", "add_to_server"]
 
@@ -91,7 +93,8 @@ class InferenceServicer(inference_pb2_grpc.GRPCInferenceServiceServicer):
                 if error.reason == "SHUTTING_DOWN":  # the next request would fare no better
                     raise
                 nothing = inference_pb2.ModelInferResponse(id=request.id)
-                message = f"{error.message} ({error.reason})"
+                told = to_status(error, DOMAIN).details  # which are never long, whatever the request said
+                message = f"{told} ({error.reason})"
                 yield inference_pb2.ModelStreamInferResponse(error_message=message, infer_response=nothing)
 
     async def _infer(

@@ -233,3 +233,14 @@ async def test_a_stream_is_told_when_the_service_stops(service: Any, client: Any
     with pytest.raises(grpc.RpcError) as caught:
         await anext(answers)
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_an_error_in_a_stream_is_short_whatever_was_asked_for(client: Any, pngs: list[bytes]) -> None:
+    async def requests() -> AsyncIterator[dict[str, Any]]:
+        yield {"model_name": "x" * 10_000_000, "inputs": [files(pngs[:1])]}
+
+    (_, error), *rest = [answer async for answer in client.stream_infer(requests())]
+    assert rest == []
+    assert "no model of the model_name" in str(error)
+    assert "(MODEL_NOT_FOUND)" in str(error)
+    assert len(str(error)) < 1000
