@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["Report", "Target"]
 
@@ -33,22 +34,39 @@ class Report:
         folder: exists.
         smoke: nothing that was measured says anything.
         parts: name of a part -> what it found, or {"failed": why}, or {"left_out": why}.
-        targets: of the parts that ran.
+        judged: name of a part -> its targets.
     """
 
     folder: Path
-    smoke: bool = False
+    smoke: bool
     parts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    targets: list[Target] = field(default_factory=list)
+    judged: dict[str, list[Target]] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, folder: Path, smoke: bool) -> Self:
+        """Return the report that is in `folder` already, to be gone on with, or an empty one."""
+        path = folder / "results.json"
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if before.get("smoke") is not smoke:
+            return cls(folder, smoke)
+        targets = {part: [Target(**one) for one in each] for part, each in before["targets"].items()}
+        return cls(folder, smoke, before["parts"], targets)
 
     def add(self, part: str, found: Mapping[str, Any], targets: list[Target]) -> None:
-        """Take in what a part found, and write everything anew."""
-        self.parts[part] = found
-        self.targets += targets
-        judged = [asdict(target) | {"met": target.met} for target in self.targets]
-        results = {"smoke": self.smoke, "targets": judged, "parts": self.parts}
+        """Take in what a part found, in place of what it found before, and write everything anew."""
+        self.parts[part], self.judged[part] = found, targets
+        results = {
+            "smoke": self.smoke,
+            "targets": {name: [asdict(one) for one in each] for name, each in self.judged.items()},
+            "parts": self.parts,
+        }
         (self.folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         (self.folder / "results.md").write_text(self.page() + "\n", encoding="utf-8")
+
+    @property
+    def missed(self) -> list[Target]:
+        """The targets that are not met."""
+        return [target for targets in self.judged.values() for target in targets if not target.met]
 
     @property
     def failed(self) -> list[str]:
@@ -73,7 +91,7 @@ class Report:
     def _judged(self) -> Iterator[str]:
         yield "| what | at least | measured | |"
         yield "|---|---|---|---|"
-        for target in self.targets:
+        for target in chain.from_iterable(self.judged.values()):
             verdict = "met" if target.met else "**missed**"
             yield f"| {target.what} | {target.least:g} | {target.measured:.4g} | {verdict} |"
         for part, found in self.parts.items():
