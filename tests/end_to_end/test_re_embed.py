@@ -323,6 +323,8 @@ def test_images_that_are_gone_changed_or_broken(pair):
         assert (waiting.encoder_digest, waiting.staged_count) == (first.encoder_digest, 33)
         assert client.list_labels("pets").labels
         said = pair.vicinal(*arguments, "--drop-missing", "--accept-changed")
+        assert "1 samples can have no new vector, and are dropped" in said
+        assert f"{broken.relative_to(pair.photos).as_posix()}: " in said
         assert "dropped 1 samples, and the 1 labels they held" in said
         assert "35 samples (2 vectors brought now), 35 labels" in said
         assert client.get_dataset("pets").encoder_digest == second

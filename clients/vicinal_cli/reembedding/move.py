@@ -140,6 +140,7 @@ class Move:
         names = [name for name, _ in problems]
         leaving = set(names)
         labels = [one for one in self.client.list_labels(self.dataset).labels if one.sample_id in leaving]
+        warn_of(problems, "samples can have no new vector, and are dropped")
         with _noticed():
             self.client.remove_samples(self.dataset, names)
         note(f"dropped {len(names)} samples, and the {len(labels)} labels they held")
