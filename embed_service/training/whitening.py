@@ -100,6 +100,9 @@ def whitened(encoder: Encoder, squares: Pixels, dimension: int) -> Encoder:
 class Whitened(nn.Module):
     """A backbone whose features are whitened: (n, 3, size, size) → (n, k)."""
 
+    mean: Tensor
+    weight: Tensor
+
     def __init__(self, backbone: nn.Module, fitted: Whitening) -> None:
         super().__init__()
         self.backbone = backbone
