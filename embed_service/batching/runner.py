@@ -148,7 +148,11 @@ class BatchRunner:
         self._turns.put(job, priority)
         self._pace.arrived(time.perf_counter())
         self._arrived.set()
-        return await job.answer
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            self._turns.remove(job, priority)
+            raise
 
     async def close(self) -> None:
         """Stop; refuse whatever still waits with SHUTTING_DOWN."""
@@ -179,9 +183,10 @@ class BatchRunner:
         while True:
             await self._grown_to(1)
             await self._grown()
-            batch = self._turns.take(self._pace.take(len(self._turns)))
-            if live := [job for job in batch if not job.answer.done()]:
-                return live
+            if waiting := len(self._turns):  # all may have gone meanwhile
+                batch = self._turns.take(self._pace.take(waiting))
+                if live := [job for job in batch if not job.answer.done()]:
+                    return live
 
     async def _grown(self) -> None:
         """Let the batch grow for as long as that pays."""

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embed_service.batching.pace import Wait
 from vicinal.wire.errors import ResourceExhausted, Unavailable
 
 
@@ -104,10 +105,27 @@ async def test_cancelled_images_are_never_run_and_leave_room(
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert pipeline._room.images == 1
+    await asyncio.sleep(0.05)
+    assert len(pipeline.lane.runner._turns) == 0
     stays = asyncio.create_task(pipeline.embed(pngs[8:9]))
     steered.gate.set()
     await asyncio.gather(first, stays)
     assert steered.batches == [1, 1]
+
+
+async def test_all_may_leave_while_their_batch_waits_to_grow(
+    make: Any, steered: Any, pngs: list[bytes]
+) -> None:
+    pipeline = await make()
+    runner, waits = pipeline.lane.runner, [Wait(2, 0.2)]
+    runner._pace.wait = lambda waiting, now: waits.pop() if waits else None
+    gone = asyncio.create_task(pipeline.embed(pngs[:1]))
+    await until(lambda: not waits)
+    gone.cancel()
+    await asyncio.sleep(0.3)
+    assert len(runner._turns) == 0
+    assert len(await pipeline.embed(pngs[:2])) == 2
+    assert sum(steered.batches) == 2
 
 
 async def test_failed_inference_fails_its_batch_and_recovers_at_once(

@@ -187,7 +187,7 @@ async def test_unloading_waits_for_streams_and_lets_nobody_else_in(
                 await go_on.wait()
 
     answers = aiter(service.stub.StreamEmbed(requests()))
-    assert (await anext(answers)).encoder_digest == old
+    first = await anext(answers)
     await load(service, "one", make_default=True)
     unloading = asyncio.create_task(unload(service, old))
     while "tiny" in await listed(service):
@@ -198,10 +198,10 @@ async def test_unloading_waits_for_streams_and_lets_nobody_else_in(
     assert late.metadata["expected"] == folder.digests["one"]
     assert not unloading.done()
     go_on.set()
-    rest = [answer async for answer in answers]
-    assert sorted(answer.index for answer in rest) == [1, 2, 3, 4, 5]
-    assert {answer.encoder_digest for answer in rest} == {old}
-    for answer in rest:
+    every = [first, *[answer async for answer in answers]]
+    assert sorted(answer.index for answer in every) == list(range(6))
+    assert {answer.encoder_digest for answer in every} == {old}
+    for answer in every:
         folder.check(old, [answer.index], unpack(answer.embedding, "embedding")[np.newaxis])
     await unloading
 
