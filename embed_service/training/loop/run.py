@@ -74,7 +74,7 @@ def train(run: Run, folder: Path, quiet: bool = False) -> Outcome:
         encoder = _begun(run) if state is None else load_encoder(folder / ENCODER)
         display = Display(settings.steps, done, quiet=quiet or not main)
         limit = int(run.images.memory_gib * 2**30)
-        pictures = open_pictures(source, encoder.preprocessing, limit, display.say)
+        pictures = open_pictures(source, encoder.preprocessing, limit, display.say if main else _said_once)
         pictures, probed = split(pictures, run.images.held_out)
         trainer = Trainer(encoder, pictures, settings, accelerator)
         stack.callback(trainer.close)
@@ -130,6 +130,10 @@ def _keep(trainer: Trainer, folder: Path, done: int) -> None:
     # In this order: a checkpoint is never without the encoder's file, which says what the checkpoint is of.
     save_encoder(folder / ENCODER, trainer.encoder._replace(model=trainer.learner.encoder))
     write_checkpoint(folder / CHECKPOINT, done, trainer.state())
+
+
+def _said_once(sentence: str) -> None:
+    """Leave `sentence` to the first process, which finds the same."""
 
 
 def _begun(run: Run) -> Encoder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -235,8 +236,14 @@ torch.save(made[0].learner.state_dict(), folder / f"rank{PartialState().process_
 """
 
 
-def test_two_processes_share_a_batch_and_agree(tmp_path: Path, tiny_run: Describe) -> None:
-    write_run(tmp_path / "wanted.json", tiny_run(steps=4))
+def test_two_processes_share_a_batch_and_agree(
+    tmp_path: Path, tiny_run: Describe, pictures_folder: Path
+) -> None:
+    shutil.copytree(pictures_folder, tmp_path / "pictures")
+    (tmp_path / "pictures" / "disc" / "bad.png").write_bytes(b"no picture")
+    run = tiny_run(steps=4)
+    run = replace(run, images=replace(run.images, folder=str(tmp_path / "pictures")))
+    write_run(tmp_path / "wanted.json", run)
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -254,6 +261,7 @@ def test_two_processes_share_a_batch_and_agree(tmp_path: Path, tiny_run: Describ
     ]
     said = [process.communicate(timeout=200)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    assert "".join(said).count("1 images cannot be read") == 1
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     kept = {name for name in first if not name.endswith(buffers)}
