@@ -43,6 +43,8 @@ LIMITS = Limits(
 SETTLED = 60.0
 """Seconds after which memory may not grow any more."""
 MOST_GROWTH = 0.05
+LEAST_READINGS = 20
+"""In each third; they are taken each second."""
 
 
 @dataclass
@@ -68,13 +70,15 @@ class Memory:
             await asyncio.sleep(1)
 
     def growth(self) -> float | None:
-        """Return by which part the median of the last half minute exceeds that of the first settled one."""
-        settled = [(age, held) for age, held in self.seen if age >= SETTLED]
-        if not settled or settled[-1][0] - SETTLED < SETTLED:
+        """Return by which part the median of the last third of the settled time exceeds that of the first.
+
+        What is held swings by a fifth within half a minute, with the sizes of the calls under way.
+        """
+        settled = [held for age, held in self.seen if age >= SETTLED]
+        third = len(settled) // 3
+        if third < LEAST_READINGS:
             return None
-        early = [held for age, held in settled if age < SETTLED + 30]
-        late = [held for age, held in settled if age > settled[-1][0] - 30]
-        return statistics.median(late) / statistics.median(early) - 1
+        return statistics.median(settled[-third:]) / statistics.median(settled[:third]) - 1
 
 
 async def storm(server: Server, stock: Stock, memory: Memory, flags: argparse.Namespace) -> Findings:

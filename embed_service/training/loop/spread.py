@@ -8,8 +8,10 @@ from torch.nn import functional
 
 __all__ = ["ALARM", "CollapseAlarm", "spread"]
 
-ALARM = 0.05
-"""Below it an average pair of images has a cosine above 0.997."""
+ALARM = 0.02
+"""Below it an average pair of images has a cosine above 0.9996.
+
+Small transformers from scratch settle at 0.04 to 0.05, in a narrow cone, and go on getting better there."""
 
 
 @torch.no_grad()
