@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from embed_service.encoder.bound import BoundRuns
+from embed_service.encoder.cores import CoreRuns, cores
 from embed_service.encoder.errors import EncoderError
 from embed_service.encoder.session import CPU, Device, Hardware, open_session
 from vicinal.imaging.preprocessing import Preprocessing, PreprocessingError
@@ -70,7 +72,8 @@ class Encoder:
             data = path.read_bytes()
         except OSError as error:
             raise EncoderError(f"cannot read the encoder {path}: {error.strerror}") from error
-        self._session = open_session(data, path, Hardware(device, threads, float16, engines))
+        hardware = Hardware(device, threads, float16, engines)
+        self._session = open_session(data, path, hardware)
         self.path = path
         self.provider: str = self._session.get_providers()[0]
         self.padded = self.provider != CPU
@@ -87,6 +90,10 @@ class Encoder:
             kind=self.input_type,
             device="cuda" if self.padded else "cpu",
         )
+        self._cores: CoreRuns | None = None
+        if not self.padded and (count := threads or cores()) > 1:
+            alone = open_session(data, path, replace(hardware, device="cpu", threads=1))
+            self._cores = CoreRuns(alone, count)
         self.dimension = dimension or self._measured_dimension()
 
     def input_of(self, image: Image.Image) -> npt.NDArray[Any]:
@@ -131,6 +138,8 @@ class Encoder:
         if self.padded:
             return self._runs.run(inputs, size)
         batch = np.stack(inputs, dtype=self.input_type, casting="same_kind")  # in one copy
+        if self._cores is not None and size > 1:
+            return self._cores.run(batch)
         features: npt.NDArray[Any] = self._session.run([self.output_name], {self.input_name: batch})[0]
         return features
 

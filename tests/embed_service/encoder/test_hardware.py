@@ -125,7 +125,7 @@ def test_an_output_that_does_not_grow_with_its_input_is_noticed(tmp_path: Path, 
     onnx.save(model, tmp_path / "flat.onnx")
     encoder = Encoder(tmp_path / "flat.onnx", device="cpu")
     encoder.padded = padded
-    with pytest.raises(EncoderError, match=r"shape \(3, 8\), expected \([24], 8\)"):
+    with pytest.raises(EncoderError, match=r"shape \([36], 8\), expected \([24], 8\)"):
         encoder.embed(list(np.ones((2, 3, 8, 8), np.float32)), 4)
 
 
