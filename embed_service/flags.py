@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import get_args
 
 from embed_service.encoder.session import Device
+from embed_service.fashion import FASHION_ENCODER
 from embed_service.limits import Limits
+from embed_service.starter import STARTER_ENCODER
 
 __all__ = ["parser"]
 
 _LIMITS = Limits()
+_INCLUDED = {"starter": STARTER_ENCODER, "fashion": FASHION_ENCODER}
+"""Encoders that come with the project, by the names that may stand for their files."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,11 +41,12 @@ def parser() -> argparse.ArgumentParser:
 def _add_encoder(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--encoder",
-        type=Path,
+        type=_encoder,
         action="append",
         metavar="FILE",
-        help="an ONNX file to serve; its vectors are bound to it. May be given several times: the first is "
-        "the default for callers who name none. Without it the starter encoder is served",
+        help="an ONNX file to serve, or one that comes with the project by its name: "
+        f"{', '.join(_INCLUDED)}. Its vectors are bound to it. May be given several times: the first is the "
+        "default for callers who name none. Without it the starter encoder is served",
     )
     group.add_argument(
         "--encoder-folder",
@@ -159,6 +164,10 @@ def _add_work(group: argparse._ArgumentGroup) -> None:
         metavar="SECONDS",
         help="a run of the encoder that takes longer counts as failed",
     )
+
+
+def _encoder(text: str) -> Path:
+    return _INCLUDED.get(text, Path(text))
 
 
 def _count(text: str) -> int:

@@ -34,7 +34,11 @@ def demo(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where report.html goes.")] = Path("vicinal-demo"),
     encoder: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="An ONNX encoder instead of the starter encoder.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="An ONNX encoder, or fashion, which comes with the project. Default: starter.",
+        ),
     ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the store, to look at it with `vicinal up` afterwards.")

@@ -55,7 +55,8 @@ def up(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="An ONNX encoder instead of the starter encoder; the first of several is the default.",
+            help="An ONNX encoder, or starter or fashion, which come with the project; the first of several "
+            "is the default. Without it starter.",
         ),
     ] = None,
     encoder_folder: Annotated[
