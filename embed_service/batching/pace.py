@@ -115,8 +115,8 @@ class Pace:
         """Return how many of the images that wait to run now: the number that costs least an image.
 
         That is all of them, up to the largest size, unless fewer are clearly cheaper: padding makes the last
-        ones dear, and on a CPU a batch can outgrow the caches (a ViT-S/16 takes a fifth less time an image
-        alone than among 32). Now and then another size is taken, since what it costs may have changed.
+        ones dear, and on a CPU a batch can outgrow the caches. Now and then another size is taken, since what
+        it costs may have changed.
         """
         most = min(waiting, self.sizes[-1])
         choices = [*(size for size in self.sizes if size < most), most]
