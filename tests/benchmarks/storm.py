@@ -43,8 +43,8 @@ LIMITS = Limits(
 SETTLED = 60.0
 """Seconds after which memory may not grow any more."""
 MOST_GROWTH = 0.05
-LEAST_READINGS = 20
-"""In each third; they are taken each second."""
+LEAST_READINGS = 60
+"""They are taken each second."""
 
 
 @dataclass
@@ -70,15 +70,17 @@ class Memory:
             await asyncio.sleep(1)
 
     def growth(self) -> float | None:
-        """Return by which part the median of the last third of the settled time exceeds that of the first.
+        """Return by which part a line through all that was held rises over the settled time.
 
-        What is held swings by a fifth within half a minute, with the sizes of the calls under way.
+        From second to second it swings by a fifth, with the sizes of the calls under way: two moments, or two
+        half minutes, tell nothing.
         """
-        settled = [held for age, held in self.seen if age >= SETTLED]
-        third = len(settled) // 3
-        if third < LEAST_READINGS:
+        settled = [(age, held) for age, held in self.seen if age >= SETTLED]
+        if len(settled) < LEAST_READINGS:
             return None
-        return statistics.median(settled[-third:]) / statistics.median(settled[:third]) - 1
+        ages, held = zip(*settled, strict=True)
+        slope, _ = statistics.linear_regression(ages, held)
+        return slope * (ages[-1] - ages[0]) / statistics.mean(held)
 
 
 async def storm(server: Server, stock: Stock, memory: Memory, flags: argparse.Namespace) -> Findings:

@@ -24,6 +24,8 @@ TOLERANCE = 1e-4
 PATIENCE = 60.0
 """Seconds after which an answer counts as lost, and a queue that stays full as clogged."""
 LONGEST_MESSAGE = 4 * 1024 * 1024
+ENVELOPE = 16
+"""Bytes around an image in a message, at most."""
 
 
 class Wrong(Exception):
@@ -167,7 +169,11 @@ class Caller:
         return grpc.aio.insecure_channel(self._address, options=own)
 
     def _some(self, least: int, most: int) -> list[Sent]:
-        return self._stock.some(self._random.randint(least, most), self._random)
+        """As many images, or as few of them as one message holds."""
+        sent = self._stock.some(self._random.randint(least, most), self._random)
+        while sum(len(one.data) + ENVELOPE for one in sent) > LONGEST_MESSAGE:
+            sent.pop()
+        return sent
 
     async def _requests(self, sent: Sequence[Sent]) -> AsyncIterator[embed_pb2.StreamEmbedRequest]:
         for index, one in enumerate(sent):
