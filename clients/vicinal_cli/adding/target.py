@@ -76,9 +76,9 @@ class Target:
             raise CliError(
                 f"the dataset {self.name!r} holds vectors of {_encoder(dataset.encoder_digest)}, "
                 f"and these are of {_encoder(encoder_digest)}",
-                "vectors of two encoders cannot be compared: use that encoder (--encoder-digest says which "
-                "one made a file's vectors), move the dataset over with `vicinal re-embed`, or use another "
-                "--dataset",
+                "vectors of two encoders cannot be compared: use that encoder (`vicinal encoders load` loads "
+                "it again; --encoder-digest says which one made a file's vectors), move the dataset over "
+                "with `vicinal re-embed`, or use another --dataset",
             )
         if dataset.dimension != dimension:
             raise CliError(

@@ -24,7 +24,8 @@ def re_embed(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="The folder of images that was added, or their new vectors: .npy, .npz, .parquet.",
+            help="The folder of images that was added (one that holds all, where there were several), or "
+            "their new vectors: .npy, .npz, .parquet.",
         ),
     ],
     dataset: DatasetName = "default",

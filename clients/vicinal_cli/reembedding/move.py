@@ -130,8 +130,9 @@ class Move:
             warn_of(problems, "samples can have no new vector")
             raise CliError(
                 f"the dataset {self.dataset!r} stays as it is; what is staged so far waits",
-                "bring the images and run the command again, or drop these samples and their labels with "
-                "--drop-missing (changed images: --accept-changed).",
+                "run the command again with one folder that holds every image under the path it was added "
+                "by, or drop these samples and their labels with --drop-missing "
+                "(changed images: --accept-changed).",
             )
 
     def _drop(self, problems: Problems) -> None:
