@@ -74,7 +74,12 @@ LabelsFile = Annotated[
         metavar="FILE",
     ),
 ]
-Count = Annotated[int | None, _option(_DATA, "Only so many images, from the first.", min=2)]
+Count = Annotated[
+    int | None,
+    _option(
+        _DATA, "Only the first so many by path: with a folder a class, those of the first classes.", min=2
+    ),
+]
 Memory = Annotated[
     float, _option(_DATA, "Pictures that need more are read again each time.", metavar="GIB", min=0)
 ]
