@@ -200,7 +200,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, IndexError) as error:
         raise TrainingError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from error
     return content if isinstance(content, Mapping) else {}
 

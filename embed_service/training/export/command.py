@@ -140,7 +140,7 @@ def export_encoder(
         encoder, origin = backbones.load_encoder(checkpoint), {"checkpoint_sha256": sha256(checkpoint)}
     else:
         raise TrainingError("--weights, --image-size and --fit go with --model: a checkpoint knows them")
-    encoder = encoder._replace(preprocessing=_named(encoder.preprocessing, name, precision))
+    encoder = encoder._replace(preprocessing=_named(encoder.preprocessing, name, precision, whiten))
     fitted = (whiten or 0) * _FITTED
     examples = _examples(encoder.preprocessing, folder, labels, tile, calibrate, judge, fitted)
     if whiten is not None:
@@ -175,9 +175,10 @@ def _published(encoder: backbones.Encoder) -> dict[str, str]:
     return {f"timm_{key}": str(config[key]) for key in keys if config.get(key)}
 
 
-def _named(form: Preprocessing, name: str | None, precision: Precision) -> Preprocessing:
+def _named(form: Preprocessing, name: str | None, precision: Precision, whiten: int | None) -> Preprocessing:
+    white = f"-w{whiten}" if whiten else ""
     suffix = "" if precision is Precision.FLOAT32 else f"-{precision}"
-    return replace(form, name=name or f"{form.name or 'encoder'}{suffix}")
+    return replace(form, name=name or f"{form.name or 'encoder'}{white}{suffix}")
 
 
 def _examples(

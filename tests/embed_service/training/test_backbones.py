@@ -112,6 +112,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("not weights")
     with pytest.raises(TrainingError, match="cannot be read as weights"):
         build(TINY, str(tmp_path / "text.pt"))
+    (tmp_path / "metrics.csv").write_text("step,epoch,loss\n0,0,1.5\n")
+    with pytest.raises(TrainingError, match="cannot be read as weights"):
+        build(TINY, str(tmp_path / "metrics.csv"))
     deeper = BackboneSpec(**asdict(TINY) | {"depth": 3})
     torch.save(build(TINY).model.state_dict(), tmp_path / "timm.pth")
     with pytest.raises(TrainingError, match=r"lacks 12 weights of the encoder, such as blocks\.2"):

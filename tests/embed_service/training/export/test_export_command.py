@@ -263,6 +263,7 @@ def test_whitened_features_are_served(vit, checkpoint, folder, export, tmp_path,
     assert not export(checkpoint, "--out", out, "--whiten", 5, "--images", folder)
     assert report(capsys.readouterr().out)["dimension"] == "5"
     served = Encoder(out, device="cpu")
+    assert served.name == f"{vit.preprocessing.name}-w5"
     squares = of_source(find(folder), vit.preprocessing, print, fitted=150).fitted
     expected = whitened(vit, squares, 5)
     inputs = vit.preprocessing.normalised(squares)
