@@ -72,7 +72,7 @@ def test_a_step_equals_the_reference(learner: Learner) -> None:
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5, msg=f"{name}.{part}")
             assert (ours.grad is None) == (theirs.grad is None), part
             if ours.grad is not None and theirs.grad is not None:
-                torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-4, msg=f"{name}.{part}")
+                torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-5, msg=f"{name}.{part}")
 
 
 def test_no_gradient_reaches_the_target(learner: Learner) -> None:
