@@ -21,7 +21,7 @@ _DATA, _BACKBONE, _METHOD, _WATCH = "Images", "Backbone", "Method", "While it ru
 
 
 class Fit(StrEnum):
-    """How pictures that are not square become so."""
+    """How pictures that are not square become so; see `Preprocessing`."""
 
     CROP = "crop"
     STRETCH = "stretch"

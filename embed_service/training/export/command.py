@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from embed_service.training import backbones
+from embed_service.training.commands.options import Fit
 from embed_service.training.compat import timm
 from embed_service.training.data.source import find
 from embed_service.training.errors import TrainingError
@@ -27,13 +27,6 @@ __all__ = ["export_encoder"]
 _WIDTH = 22
 _FITTED = 3 * IMAGES_A_DIMENSION
 """Images a whitened dimension is fitted to, where there are as many."""
-
-
-class Fit(StrEnum):
-    """How pictures that are not square become so; see `Preprocessing`."""
-
-    CROP = "crop"
-    STRETCH = "stretch"
 
 
 def export_encoder(
