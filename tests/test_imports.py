@@ -79,7 +79,13 @@ ROOMS: dict[str, list[str]] = {
 }
 
 SERVERS = ["embed_service.rpc", "embed_service.__main__", "graph_service.rpc", "graph_service.__main__"]
-WIRE = ["vicinal.wire.status", "vicinal.wire.serving", "vicinal_client", *SERVERS]
+WIRE = [
+    "vicinal.wire.status",
+    "vicinal.wire.interceptors",
+    "vicinal.wire.serving",
+    "vicinal_client",
+    *SERVERS,
+]
 ENCODER_MAKERS = ["embed_service.starter", "embed_service.training"]
 # Library -> the only rooms that may import it.
 LIBRARIES: dict[str, list[str]] = {

@@ -1,4 +1,4 @@
-"""Run a grpc.aio server: health, reflection, refusals as rich statuses, an orderly stop.
+"""Run a grpc.aio server: health, reflection, what every call goes through, an orderly stop.
 
 Needs the services' extras (grpcio-health-checking, grpcio-reflection); callers never import it.
 
@@ -14,26 +14,20 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import grpc
 from google.protobuf import descriptor_pool
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from vicinal.wire.errors import ServiceError
-from vicinal.wire.status import to_status
+from vicinal.wire.interceptors import Refusals, ServerTime
 
-__all__ = ["Refusals", "Server", "ServerOptions", "serve"]
+__all__ = ["Server", "ServerOptions", "serve"]
 
 logger = logging.getLogger(__name__)
-
-Request = TypeVar("Request")
-Response = TypeVar("Response")
 
 _KEEPALIVE = (
     # Clients may ping every 10 s, calls or none; a little less is allowed so that a late ping never
@@ -116,7 +110,7 @@ class Server:
         """
         limit = self.options.max_message_bytes
         server = grpc.aio.server(
-            interceptors=[Refusals(self._domain, self._services)],
+            interceptors=[ServerTime(self._services), Refusals(self._domain, self._services)],
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
@@ -218,72 +212,6 @@ async def _finished_before(stopping: asyncio.Event, work: Awaitable[None]) -> bo
         for pending in (task, stop):
             pending.cancel()
         await asyncio.gather(task, stop, return_exceptions=True)
-
-
-class Refusals(grpc.aio.ServerInterceptor):
-    """Turns a `ServiceError` raised by a handler into its rich status, and any other error into INTERNAL.
-
-    Only methods of the given services are touched. An error that is no refusal is a defect of ours: its
-    traceback goes to the log and the caller learns no more than that.
-    """
-
-    def __init__(self, domain: str, services: Sequence[str]) -> None:
-        self._domain = domain
-        self._prefixes = tuple(f"/{name}/" for name in services)
-
-    async def intercept_service(
-        self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Request, Response] | None]
-        ],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Request, Response] | None:
-        """Return the handler of the call, wrapped when it is one of ours."""
-        handler = await continuation(handler_call_details)
-        method: str = handler_call_details.method
-        if handler is None or not method.startswith(self._prefixes):
-            return handler
-        kind = ("stream_" if handler.request_streaming else "unary_") + (
-            "stream" if handler.response_streaming else "unary"
-        )
-        wrap = self._stream if handler.response_streaming else self._unary
-        make = getattr(grpc, f"{kind}_rpc_method_handler")
-        return make(  # type: ignore[no-any-return]
-            wrap(getattr(handler, kind), method), handler.request_deserializer, handler.response_serializer
-        )
-
-    def _unary(self, behaviour: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
-        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            try:
-                return await behaviour(request, context)
-            except Exception as error:
-                await self._abort(error, method, context)
-
-        return answer
-
-    def _stream(
-        self, behaviour: Callable[..., AsyncIterator[Any]], method: str
-    ) -> Callable[..., AsyncIterator[Any]]:
-        async def answers(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            try:
-                # Closed here and now, so that the handler's clean-up has run when the call is over.
-                async with aclosing(behaviour(request, context)) as stream:  # type: ignore[type-var]
-                    async for answer in stream:
-                        yield answer
-            except Exception as error:
-                await self._abort(error, method, context)
-
-        return answers
-
-    async def _abort(
-        self, error: Exception, method: str, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> None:
-        if isinstance(error, grpc.aio.AbortError):
-            raise error
-        if isinstance(error, ServiceError):
-            await context.abort_with_status(to_status(error, self._domain))
-        logger.error("%s failed unexpectedly", method, exc_info=error)
-        await context.abort(grpc.StatusCode.INTERNAL, "internal error; the service's log has the details")
 
 
 def _is_described(service: str) -> bool:
