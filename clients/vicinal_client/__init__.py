@@ -36,6 +36,7 @@ from vicinal_client._exceptions import (
     Unavailable,
     VicinalError,
 )
+from vicinal_client._finished_call import FinishedCall
 from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Flags, Noise
 from vicinal_client._graph_types import (
     Accuracy,
@@ -80,6 +81,7 @@ __all__ = [
     "Embeddings",
     "Evidence",
     "FailedPrecondition",
+    "FinishedCall",
     "Flag",
     "FlagKind",
     "Flags",

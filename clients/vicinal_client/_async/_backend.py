@@ -22,6 +22,7 @@ __all__ = [
     "StreamCall",
     "UnaryCall",
     "answer",
+    "answer_and_metadata",
     "answers",
     "begin",
     "finished",
@@ -34,6 +35,7 @@ __all__ = [
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Result = TypeVar("Result")
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 PendingCall = UnaryUnaryCall[Any, Response]
 
@@ -58,6 +60,15 @@ async def answer(call: Awaitable[Response]) -> Response:
         return await call
     except asyncio.CancelledError:
         raise _who_cancelled() from None
+
+
+async def answer_and_metadata(
+    method: UnaryCall[Request, Response], request: Request, timeout: float
+) -> tuple[Response, Metadata]:
+    """Call `method`; return its answer with the trailing metadata. Raises as `answer` does."""
+    call = method(request, timeout=timeout)
+    response = await answer(call)
+    return response, (*(await call.trailing_metadata()),)
 
 
 def begin(method: UnaryCall[Request, Response], request: Request, timeout: float) -> PendingCall[Response]:

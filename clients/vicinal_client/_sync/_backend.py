@@ -23,6 +23,7 @@ __all__ = [
     "StreamCall",
     "UnaryCall",
     "answer",
+    "answer_and_metadata",
     "answers",
     "begin",
     "finished",
@@ -35,6 +36,7 @@ __all__ = [
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Result = TypeVar("Result")
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 def open_channel(
@@ -54,6 +56,14 @@ def read_bytes(path: Path) -> bytes:
 def answer(call: Response) -> Response:
     """Return the call's answer, which is there already."""
     return call
+
+
+def answer_and_metadata(
+    method: UnaryCall[Request, Response], request: Request, timeout: float
+) -> tuple[Response, Metadata]:
+    """Call `method`; return its answer with the trailing metadata."""
+    response, call = method.with_call(request, timeout=timeout)
+    return response, (*(call.trailing_metadata() or ()),)
 
 
 def begin(method: UnaryCall[Request, Response], request: Request, timeout: float) -> PendingCall[Response]:

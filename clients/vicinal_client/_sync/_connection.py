@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
 import grpc
 
+from vicinal.wire.timing import server_seconds
 from vicinal_client._bulk import MESSAGE_BYTES
 from vicinal_client._exceptions import Cancelled, ConnectionFailed, DeadlineExceeded, VicinalError, failure_of
+from vicinal_client._finished_call import FinishedCall
 from vicinal_client._retry import Deadline, RetryPolicy
-from vicinal_client._sync._backend import UnaryCall, answer, open_channel, sleep
+from vicinal_client._sync._backend import UnaryCall, answer, answer_and_metadata, open_channel, sleep
 
 __all__ = ["Connection"]
 
@@ -47,10 +51,12 @@ class Connection:
         timeout: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
         retry: RetryPolicy | None = None,
+        on_call: Callable[[FinishedCall], None] | None = None,
     ) -> None:
         self.target = target
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
+        self._on_call = on_call
         self._channel = open_channel(target, credentials, _OPTIONS)
         self._closed = False
 
@@ -123,7 +129,7 @@ class Connection:
         while True:
             self._check_open()
             try:
-                return answer(method(request, timeout=deadline.remaining()))
+                return self._try(method, request, deadline.remaining())
             except grpc.RpcError as error:
                 failure = failure_of(error)
                 delay = self._retry.delay(repeats, failure)
@@ -131,6 +137,24 @@ class Connection:
                     raise failure from error
             repeats += 1
             sleep(delay)
+
+    def _try(self, method: UnaryCall[Request, Response], request: Request, timeout: float) -> Response:
+        """Call `method` once, and tell of it if that was asked for.
+
+        Raises:
+            grpc.RpcError: it failed.
+        """
+        if self._on_call is None:
+            return answer(method(request, timeout=timeout))
+        name = type(request).__name__.removesuffix("Request")
+        begun = time.perf_counter()
+        try:
+            response, metadata = answer_and_metadata(method, request, timeout)
+        except grpc.RpcError as error:
+            self._on_call(FinishedCall(name, time.perf_counter() - begun, None, failure_of(error)))
+            raise
+        self._on_call(FinishedCall(name, time.perf_counter() - begun, server_seconds(metadata), None))
+        return response
 
     def _check_open(self) -> None:
         if self._closed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import grpc
@@ -11,6 +11,7 @@ from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import new_request_id
 from vicinal_client._dataset_types import Dataset, GraphLimits
+from vicinal_client._finished_call import FinishedCall
 from vicinal_client._graph_types import Method
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._revisions import Revisions
@@ -31,8 +32,9 @@ class DatasetCalls(Connection):
         timeout: float = 30.0,
         credentials: grpc.ChannelCredentials | None = None,
         retry: RetryPolicy | None = None,
+        on_call: Callable[[FinishedCall], None] | None = None,
     ) -> None:
-        super().__init__(target, timeout=timeout, credentials=credentials, retry=retry)
+        super().__init__(target, timeout=timeout, credentials=credentials, retry=retry, on_call=on_call)
         self._stub = graph_pb2_grpc.GraphServiceStub(self._channel)
         self._revisions = Revisions()
         self._limits: GraphLimits | None = None

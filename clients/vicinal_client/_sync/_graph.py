@@ -25,4 +25,6 @@ class GraphClient(EncoderCalls, ListCalls, ReadCalls):
         timeout: default seconds for one request with its repeats.
         credentials: for TLS; None connects in plain text.
         retry: when to repeat; None takes the default policy.
+        on_call: told of each call with one answer when it is over, e.g. to measure; it runs before the answer
+            is returned, so it must be quick, and it must not raise.
     """
