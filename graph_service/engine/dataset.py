@@ -206,8 +206,8 @@ class Dataset:
             snapshot = self._take(min_revision)
             checks.encoder(encoder_digest, self._tables.encoder.digest)
             checks.dimension(vectors, self._tables.encoder.dimension)
-            nodes, similarities = self._tables.nodes.graph.search(vectors, k)
-        return snapshot, nodes, similarities
+            slots, similarities = self._tables.nodes.graph.search(vectors, k)
+        return snapshot, np.where(slots >= 0, snapshot.view.node_of_slot[slots], -1), similarities
 
     def pin(self, snapshot: Snapshot) -> None:
         """Hold a snapshot for the pages to come; the oldest of several gives way."""

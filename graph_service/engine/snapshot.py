@@ -38,9 +38,9 @@ class Beliefs:
     """What the labels say of every node.
 
     Attributes:
-        rows: float32 (slots, classes), rows sum to 1, or to 0 where unreached.
-        classes: int32 (slots,), the class of greatest belief, -1 where unreached.
-        confidences: float32 (slots,), the belief in that class.
+        rows: float32 (nodes, classes), rows sum to 1, or to 0 where unreached.
+        classes: int32 (nodes,), the class of greatest belief, -1 where unreached.
+        confidences: float32 (nodes,), the belief in that class.
         seconds: the time it took.
         pooled: what POOLED found; None under the other methods, and without a label.
     """
@@ -118,7 +118,7 @@ class Snapshot:
 
     @Once
     def clamped(self) -> Bools:
-        """Nodes with a verified label, which keep their row: bool (slots,)."""
+        """Nodes with a verified label, which keep their row: bool (nodes,)."""
         clamped = np.zeros(len(self.view.node_samples), np.bool_)
         clamped[self.statements.labelled[self.statements.clamped]] = True
         return clamped
@@ -139,7 +139,7 @@ class Snapshot:
         return Beliefs(rows, classes, confidences, time.perf_counter() - started, pooled)
 
     def _printed(self) -> Float32:
-        """Return what eq. 3 makes every node believe of the classes stated: float32 (slots, c)."""
+        """Return what eq. 3 makes every node believe of the classes stated: float32 (nodes, c)."""
         stated = self.statements
         seeds = np.zeros((len(self.view.node_samples), len(stated.seen)), np.float32)
         if not len(stated):
@@ -153,7 +153,7 @@ class Snapshot:
         order = self.view.sample_nodes[self.view.audit()]
         drawn = order[audited(self.clamped()[order])]
         nodes, first, counts = np.unique(drawn, return_index=True, return_counts=True)
-        by_order = np.argsort(first)  # the order of slots does not outlast a restart
+        by_order = np.argsort(first)  # the nodes' numbers do not outlast a restart
         nodes, counts = nodes[by_order], counts[by_order]
         stated = self.statements
         right = np.zeros(len(nodes), np.bool_)

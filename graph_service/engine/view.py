@@ -13,6 +13,7 @@ from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
+from graph_service.propagation.order import breadth_first, renumbered
 
 __all__ = ["GraphView"]
 
@@ -29,15 +30,19 @@ _SAMPLE = 4096
 class GraphView:
     """The samples and the neighbour graph at one revision, shared by the snapshots between sample writes.
 
+    The nodes are numbered anew, without gaps and so that neighbours lie together in memory (`breadth_first`).
+
     Attributes:
         ids: the samples in order of arrival; an index into it names a sample of this view.
         rows: int64 (samples,), their rows in the tables.
         content_hashes: what they were added with; possibly empty.
+        slots: int32 (nodes,), where the tables keep each node.
+        node_of_slot: int32 (slots,), -1 where there is no node.
         sample_nodes: int32 (samples,), the node of each sample.
-        node_samples: int32 (slots,), the earliest sample of each node, -1 where there is no node.
-        nodes: int32 (nodes,), in order of arrival; unlike slots, that order outlasts a restart.
-        neighbours: int32 (slots, k), padded with -1.
-        similarities: float32 (slots, k), cosines, padded with -inf.
+        node_samples: int32 (nodes,), the earliest sample of each node.
+        nodes: int32 (nodes,), in order of arrival; unlike their numbers, that order outlasts a restart.
+        neighbours: int32 (nodes, k), padded with -1.
+        similarities: float32 (nodes, k), cosines, padded with -inf.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -50,15 +55,17 @@ class GraphView:
         self.content_hashes = [tables.content_hashes[row] for row in rows.tolist()]
         self.index_of_row = np.full(len(ids), -1, np.int64)
         self.index_of_row[rows] = np.arange(len(rows))
-        self.sample_nodes = tables.nodes.node_of_row[rows]
         graph = tables.nodes.graph
-        self.neighbours: Int32 = graph.neighbours.copy()
-        self.similarities: Float32 = graph.similarities.copy()
-        self.node_samples = np.full(len(self.neighbours), -1, np.int32)
+        self.slots = breadth_first(graph.neighbours, graph.alive)
+        self.node_of_slot = np.full(graph.capacity, -1, np.int32)
+        self.node_of_slot[self.slots] = np.arange(len(self.slots), dtype=np.int32)
+        self.neighbours: Int32 = renumbered(graph.neighbours, self.slots, self.node_of_slot)
+        self.similarities: Float32 = graph.similarities[self.slots]
+        self.sample_nodes: Int32 = self.node_of_slot[tables.nodes.node_of_row[rows]]
+        self.node_samples = np.empty(len(self.slots), np.int32)
         # Written from the last to the first, so that the earliest sample of a node stays.
         self.node_samples[self.sample_nodes[::-1]] = np.arange(len(rows), dtype=np.int32)[::-1]
-        self.nodes: Int32 = np.flatnonzero(self.node_samples >= 0).astype(np.int32)
-        self.nodes = self.nodes[np.argsort(self.node_samples[self.nodes])]
+        self.nodes: Int32 = np.argsort(self.node_samples).astype(np.int32)
         self._vectors = graph.freeze_vectors()
         self._adjacency: dict[tuple[Method, float], Cell[Adjacency]] = {}
         self._lock = threading.Lock()
@@ -78,7 +85,7 @@ class GraphView:
         return _PAPER_TEMPERATURE if settings.method is Method.PAPER else self._typical_temperature()
 
     def adjacency(self, settings: Propagation) -> Adjacency:
-        """Return the adjacency for these settings; O(slots × k) once for each method and temperature."""
+        """Return the adjacency for these settings; O(nodes × k) once for each method and temperature."""
         key = method, temperature = settings.method, self.temperature(settings)
         with self._lock:
             if key not in self._adjacency:
@@ -98,12 +105,12 @@ class GraphView:
     @Once
     def basis(self) -> Basis:
         """The linear map from vectors to features."""
-        return fit_basis(self._vectors[self.sample()])
+        return fit_basis(self._vectors[self.slots[self.sample()]])
 
     @Once
     def features(self) -> Float32:
-        """Principal components of the vectors, float32 (slots, p); mean nothing in a slot without a node."""
-        return self.basis().project(self._vectors)
+        """Principal components of the vectors, float32 (nodes, p)."""
+        return self.basis().project(self._vectors[self.slots])
 
     @Once
     def audit(self) -> npt.NDArray[np.int64]:
@@ -112,4 +119,4 @@ class GraphView:
 
     @Once
     def _typical_temperature(self) -> float:
-        return typical_temperature(self.similarities[self.nodes])
+        return typical_temperature(self.similarities)

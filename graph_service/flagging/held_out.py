@@ -56,7 +56,7 @@ def held_out(
 
     Args:
         labels: may be none.
-        numbers: (n,), a number of each node that lasts, as slots are dealt out anew by a restart; a node's
+        numbers: (n,), a number of each node that lasts, as nodes are numbered anew with every change of samples; a node's
             fold depends on it alone.
         features: float32 (n, p), of the vectors.
         believe: given the labels of the other folds, returns the classes that it knows (k,) and float32

@@ -47,9 +47,9 @@ def outlyingness(neighbours: Int32, similarities: Float32, nodes: Int32) -> tupl
     that are less far, 0 to below 1. A node without neighbours is as far as can be.
 
     Args:
-        neighbours: int32 (slots, k), padded with -1.
-        similarities: float32 (slots, k).
-        nodes: int32 (n,), the slots to judge.
+        neighbours: int32 (nodes, k), padded with -1.
+        similarities: float32 (nodes, k).
+        nodes: int32 (n,), those to judge.
     """
     filled = neighbours[nodes] >= 0
     counts = filled.sum(axis=1)
@@ -84,9 +84,9 @@ def near_pairs(neighbours: Int32, similarities: Float32, nodes: Int32) -> tuple[
     """Return the pairs of near duplicates among `nodes`, in both directions, nearest first.
 
     Args:
-        neighbours: int32 (slots, k), padded with -1.
-        similarities: float32 (slots, k).
-        nodes: int32 (n,), the slots in use.
+        neighbours: int32 (nodes, k), padded with -1.
+        similarities: float32 (nodes, k).
+        nodes: int32 (n,), all of them, in any order.
 
     Returns:
         int32 (p,) and int32 (p,), the nodes of each pair; float32 (p,), their cosine.
@@ -108,7 +108,7 @@ def contradictions(
     nodes: npt.NDArray[np.integer],
     classes: npt.NDArray[np.integer],
     pairs: tuple[Int32, Int32],
-    slots: int,
+    count: int,
 ) -> npt.NDArray[np.bool_]:
     """Return which labels another label of the same node, or of a near duplicate, contradicts: bool (m,).
 
@@ -116,9 +116,9 @@ def contradictions(
         nodes: int (m,), the node of each label.
         classes: int (m,), what each label states.
         pairs: the nodes of near duplicates, in both directions.
-        slots: number of slots.
+        count: number of nodes.
     """
-    least, most = np.full(slots, np.iinfo(np.int64).max), np.full(slots, -1)
+    least, most = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
     np.minimum.at(least, nodes, classes)
     np.maximum.at(most, nodes, classes)
     around_least, around_most = least.copy(), most.copy()

@@ -58,7 +58,7 @@ class State:
 
     Attributes:
         candidates: int32 (m,), distinct nodes that may be chosen, none labelled. Their order is what the
-            random generator works on: give them in one that lasts, as slots are dealt out anew by a restart.
+            random generator works on: give them in one that lasts, as nodes are numbered anew with every change of samples.
         labelled: int32 (l,), nodes that cover their surroundings already, in an order that lasts.
         audit: int32 (m,), the candidates in the order of the audit.
         sample: int32 (s,), nodes that stand for all.
