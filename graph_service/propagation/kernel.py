@@ -12,7 +12,7 @@ from numba import njit, prange
 from graph_service.propagation.lanes import SIZES, add_scaled, load, store, total, zeros
 from graph_service.propagation.parallel import parallel
 
-__all__ = ["UNREACHED", "average", "steps_fast", "steps_spread", "steps_wide"]
+__all__ = ["UNREACHED", "average", "steps_fast", "steps_wide"]
 
 UNREACHED = -(2**30)
 """Exponent of a row that no label has reached; its mass is 0."""
@@ -57,38 +57,6 @@ def steps_fast(
             return there, False
         here, there = there, here
     return here, True
-
-
-@parallel
-def steps_spread(
-    indptr: Int64,
-    indices: Int32,
-    weights: Float64,
-    sources: Int64,
-    seeds: Float32,
-    alpha: float,
-    steps: int,
-    here: Float32,
-    there: Float32,
-) -> Float32:
-    """Take steps Z ← α P Z + seeds from Z = 0; return the rows of Z after the last, the seeds left out.
-
-    `seeds` holds the rows of the nodes `sources` alone, as wide as `here` and `there`, which are zero as
-    `lane_rows` makes them.
-    """
-    nothing = np.zeros(len(here), np.bool_)
-    sums = np.empty(len(here), np.float32)
-    scale = np.float32(alpha)
-    for _ in range(steps):
-        for s in prange(len(sources)):
-            for c in range(seeds.shape[1]):
-                here[sources[s], c] += seeds[s, c]
-        _multiply(indptr, indices, weights, nothing, here, there, sums)
-        for i in prange(len(here)):
-            for c in range(here.shape[1]):
-                there[i, c] *= scale
-        here, there = there, here
-    return here
 
 
 @parallel

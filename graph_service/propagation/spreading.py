@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.kernel import steps_spread
+from graph_service.propagation.chebyshev import relaxation, semi_iterate
 from graph_service.propagation.lanes import lane_rows
 
 __all__ = ["ALPHA", "spread"]
@@ -17,15 +17,19 @@ ALPHA = 0.9
 """Share of a row that comes from its neighbours. At 0.9 few labels reach far and many wrong ones are
 averaged out; both get worse at 0.5, and dense labels at 0.99."""
 
-_STEPS = 30
-"""Walks longer than this carry 0.9^30, some 4%, of the mass."""
+_PRODUCTS = 14
+"""The least that loses nothing, by any measure tried, against the first thirty terms of the series."""
 
 
 def spread(adj: Adjacency, seeds: Float32, labelled: npt.NDArray[np.integer]) -> Float32:
-    """Return F = Σ_{t=1..30} (α S)^t Y with S = D^-1/2 W D^-1/2, each row up to a factor of its own.
+    """Return F = Σ_{t ≥ 1} (α S)^t Y with S = D^-1/2 W D^-1/2, each row up to a factor of its own.
 
     t = 0 is left out: a label says nothing of its own node but by way of its neighbours. Nothing is clamped,
-    so labels of any trust and number are treated alike and F is linear in Y. O(30 nnz C), on all cores.
+    so labels of any trust and number are treated alike, and F is linear in Y but for what is cut off at 0.
+
+    The series is the solution of (I - α S) F = α S Y, found by 14 products (`chebyshev`): a column's
+    error has a 2-norm of at most 2 ρ^14 / (1 + ρ^28) = 0.3% of F's, ρ = α / (1 + √(1 - α²)), where 14 terms
+    of the series lack up to 23%. F is not negative; what errs below 0 is cut off. O(14 nnz C), on all cores.
 
     Args:
         adj: the symmetrised graph, of n rows.
@@ -33,7 +37,7 @@ def spread(adj: Adjacency, seeds: Float32, labelled: npt.NDArray[np.integer]) ->
         labelled: (m,), the nodes they belong to, distinct.
 
     Returns:
-        float32 (n, C); rows of zeros where no label comes in 30 steps.
+        float32 (n, C); not negative; rows of zeros where no label comes in 14 steps.
     """
     log_degrees = adj.log_degrees[labelled]
     # S^t Y is P^t (D^-1/2 Y) but for factors of rows. A common factor keeps the exponents small.
@@ -43,15 +47,15 @@ def spread(adj: Adjacency, seeds: Float32, labelled: npt.NDArray[np.integer]) ->
     here, there = lane_rows(len(adj), seeds.shape[1]), lane_rows(len(adj), seeds.shape[1])
     sources = np.zeros((len(labelled), here.shape[1]), np.float32)
     sources[:, : seeds.shape[1]] = seeds * factors[:, np.newaxis]
-    rows = steps_spread(
+    rows = semi_iterate(
         adj.indptr,
         adj.indices,
         adj.weights,
         np.ascontiguousarray(labelled, np.int64),
         sources,
         ALPHA,
-        _STEPS,
+        relaxation(ALPHA, _PRODUCTS),
         here,
         there,
     )
-    return rows[:, : seeds.shape[1]].copy()
+    return np.maximum(rows[:, : seeds.shape[1]], 0)
