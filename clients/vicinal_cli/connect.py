@@ -26,14 +26,18 @@ Embedder = EmbedClient | InferenceClient
 
 
 @contextmanager
-def graph_client(target: str) -> Iterator[GraphClient]:
+def graph_client(target: str, flag: str = "--graph") -> Iterator[GraphClient]:
     """Yield a client of the graph service at `target`.
+
+    Args:
+        target: HOST:PORT.
+        flag: which names it, for the error.
 
     Raises:
         CliError: it cannot be reached or is not ready.
     """
     with GraphClient(target, timeout=_TIMEOUT) as client:
-        yield _ready(client, "graph service", "--graph")
+        yield _ready(client, "graph service", flag)
 
 
 @contextmanager

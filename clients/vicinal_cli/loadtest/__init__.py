@@ -1,0 +1,1 @@
+"""An open-loop load generator for the graph service, and what it reports."""
