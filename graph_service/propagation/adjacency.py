@@ -23,19 +23,33 @@ class Adjacency:
     Attributes:
         indptr: int64 (n + 1,); row i holds the entries from `indptr[i]` to `indptr[i + 1]`.
         indices: int32 (nnz,), the neighbour of each entry.
-        weights: float64 (nnz,), each row sums to 1: the softmax of s_ij / T over the row. An entry below
-            2⁻⁸⁰⁰ (possible for T < 0.0037 only) is raised to it: whom a label reaches is never lost.
+        cosines: float32 (nnz,), s_ij.
+        temperature: T.
+        weights: float32 (nnz,), each row sums to 1: the softmax of s_ij / T over the row.
+        lightest: the least weight before it was rounded to float32, in which it may be 0; at least 2⁻⁸⁰⁰.
         log_degrees: float64 (n,), L_i = log Σ_j exp(s_ij / T); -inf where a row has no neighbours.
     """
 
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
-    weights: npt.NDArray[np.float64]
+    cosines: npt.NDArray[np.float32]
+    temperature: float
+    weights: npt.NDArray[np.float32]
+    lightest: float
     log_degrees: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.log_degrees)
+
+    def exact_weights(self) -> npt.NDArray[np.float64]:
+        """Return the weights as float64 (nnz,).
+
+        One below 2⁻⁸⁰⁰ (possible for T < 0.0037 only) is raised to it: whom a label reaches is never lost.
+        """
+        weights = np.empty(len(self.cosines))
+        normalise(self.indptr, self.cosines, self.temperature, weights)
+        return weights
 
 
 def adjacency(
@@ -60,8 +74,9 @@ def adjacency(
     similarities = np.require(similarities, np.float32, ["C", "W"])
     rows = directed if method is Method.PAPER else symmetrised
     indptr, indices, cosines = rows(neighbours, similarities)
-    weights, log_degrees = normalise(indptr, cosines, float(temperature))
-    return Adjacency(indptr, indices, weights, log_degrees)
+    weights = np.empty(len(cosines), np.float32)
+    log_degrees, lightest = normalise(indptr, cosines, float(temperature), weights)
+    return Adjacency(indptr, indices, cosines, float(temperature), weights, lightest, log_degrees)
 
 
 def typical_temperature(similarities: npt.NDArray[np.float32]) -> float:

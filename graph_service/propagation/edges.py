@@ -79,12 +79,18 @@ def _row_starts(neighbours: npt.NDArray[np.int32], mutual: npt.NDArray[np.float3
 
 @parallel
 def normalise(
-    indptr: npt.NDArray[np.int64], cosines: npt.NDArray[np.float32], temperature: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the softmax of cosine / T over each row (the floor applied), and the log of its denominator."""
+    indptr: npt.NDArray[np.int64],
+    cosines: npt.NDArray[np.float32],
+    temperature: float,
+    weights: npt.NDArray[np.floating],
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Write the softmax of cosine / T over each row; return the log of its denominators and the least weight.
+
+    A weight is rounded to the type of `weights`, the least one is not.
+    """
     n = len(indptr) - 1
-    weights = np.empty(len(cosines), np.float64)
     log_degrees = np.full(n, -np.inf)
+    least = 1.0
     for i in prange(n):
         entries = range(indptr[i], indptr[i + 1])
         if len(entries) == 0:
@@ -94,9 +100,12 @@ def normalise(
             top = max(top, cosines[p] / temperature)
         total = 0.0
         for p in entries:
-            weights[p] = np.exp(cosines[p] / temperature - top)
-            total += weights[p]
+            total += np.exp(cosines[p] / temperature - top)
+        lightest = 1.0
         for p in entries:
-            weights[p] = max(weights[p] / total, _LIGHTEST)
+            weight = max(np.exp(cosines[p] / temperature - top) / total, _LIGHTEST)
+            weights[p] = weight
+            lightest = min(lightest, weight)
+        least = min(least, lightest)
         log_degrees[i] = top + np.log(total)
-    return weights, log_degrees
+    return log_degrees, least

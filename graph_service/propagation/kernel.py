@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from graph_service.propagation.lanes import SIZES, add_scaled, load, store, total, zeros
-from graph_service.propagation.parallel import parallel
+from graph_service.propagation.gather import gatherer
+from graph_service.propagation.lanes import SIZES, store, total
+from graph_service.propagation.parallel import parallel, parallel_within
 
 __all__ = ["UNREACHED", "average", "steps_fast", "steps_wide"]
 
@@ -30,11 +31,11 @@ Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
 
-@parallel
+@parallel_within
 def steps_fast(
     indptr: Int64,
     indices: Int32,
-    weights: Float64,
+    weights: Float32,
     clamped: Bools,
     steps: int,
     faint: float,
@@ -48,23 +49,18 @@ def steps_fast(
     """
     sums = np.empty(len(clamped), np.float32)
     for _ in range(steps):
-        _multiply(indptr, indices, weights, clamped, here, there, sums)
-        fainter = 0
-        for i in prange(len(clamped)):
-            if 0.0 < sums[i] < faint:
-                fainter += 1
-        if fainter > 0:
+        if _multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
             return there, False
         here, there = there, here
     return here, True
 
 
-@parallel
-def average(indptr: Int64, indices: Int32, weights: Float64, here: Float32, there: Float32) -> None:
+@parallel_within
+def average(indptr: Int64, indices: Int32, weights: Float32, here: Float32, there: Float32) -> None:
     """Write P · `here` to `there`; both are as `lane_rows` makes them."""
     nothing = np.zeros(len(here), np.bool_)
     sums = np.empty(len(here), np.float32)
-    _multiply(indptr, indices, weights, nothing, here, there, sums)
+    _multiply(indptr, indices, weights, nothing, here, there, sums, 0.0)
 
 
 @parallel
@@ -91,7 +87,8 @@ def steps_wide(
     below `_LOW` has its exponent drawn out, so that it cannot underflow; as this is rare, the exponents in a
     row are mostly equal. The arrays are treated as by `steps_fast`.
     """
-    shares = np.empty_like(weights)
+    shares = np.empty(len(weights))
+    rounded = np.empty(len(weights), np.float32)
     sums = np.empty(len(clamped), np.float32)
     halves = np.power(0.5, np.arange(_SHIFTS).astype(np.float64))
     for _ in range(steps):
@@ -103,7 +100,8 @@ def steps_wide(
                     arriving, shift = math.frexp(arriving)
                     top += shift
                 next_mass[i], next_exponent[i] = arriving, top
-        _multiply(indptr, indices, shares, clamped, here, there, sums)
+                rounded[row] = shares[row]
+        _multiply(indptr, indices, rounded, clamped, here, there, sums, 0.0)
         here, there = there, here
         mass, next_mass = next_mass, mass
         exponent, next_exponent = next_exponent, exponent
@@ -133,48 +131,59 @@ def _arrivals(
     return arriving, top
 
 
-def _multiplier(size: int) -> Callable[..., None]:
-    """Return the kernel that multiplies `size` columns, leaves clamped rows, and adds to the sums of rows."""
+def _multiplier(size: int) -> Callable[..., int]:
+    """Return the kernel that multiplies `size` columns of the rows that are not clamped.
+
+    It adds the rows' sums up over the columns, and returns how many are below `faint` but not 0.
+    """
+    gather = gatherer(size)
 
     def multiply(
-        indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
-        column: int, sums: Float32,
-    ) -> None:  # fmt: skip
+        indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
+        column: int, sums: Float32, faint: float,
+    ) -> int:  # fmt: skip
+        fainter = 0
         for i in prange(len(clamped)):
             if not clamped[i]:
-                row = zeros(size)
-                for p in range(indptr[i], indptr[i + 1]):
-                    neighbour = load(here, np.intp(indices[p]), column, size)
-                    row = add_scaled(row, np.float32(weights[p]), neighbour)
+                row = gather(indptr, indices, weights, i, here, column)
                 store(there, i, column, row)
-                sums[i] += total(row)
+                reached = total(row)
+                if column > 0:
+                    reached += sums[i]
+                sums[i] = reached
+                if 0.0 < reached < faint:
+                    fainter += 1
+        return fainter
 
     # Compiled kernels are linked by name when they come from the cache: kernels cached by two processes
     # would else call each other's function of another size, which writes past the end of rows.
     multiply.__qualname__ = f"multiply_{size}"
-    compiled: Callable[..., None] = njit(parallel=True, error_model="numpy")(multiply)
+    compiled: Callable[..., int] = njit(parallel=True, error_model="numpy")(multiply)
     return compiled
 
 
 _multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for size in SIZES)
 
 
-@njit()
+@njit(error_model="numpy")
 def _multiply(
-    indptr: Int64, indices: Int32, weights: Float64, clamped: Bools, here: Float32, there: Float32,
-    sums: Float32,
-) -> None:  # fmt: skip
-    """Write weights · here to the rows of `there` that are not clamped, and the sums of these to `sums`."""
-    width, column = here.shape[1], 0
-    sums[:] = 0
+    indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
+    sums: Float32, faint: float,
+) -> int:  # fmt: skip
+    """Write weights · here to the rows of `there` that are not clamped, and the sums of these to `sums`.
+
+    Returns how many sums are below `faint` but not 0.
+    """
+    width, column, fainter = here.shape[1], 0, 0
     while column + 128 <= width:
-        _multiply_128(indptr, indices, weights, clamped, here, there, column, sums)
+        fainter = _multiply_128(indptr, indices, weights, clamped, here, there, column, sums, faint)
         column += 128
     if column + 64 <= width:
-        _multiply_64(indptr, indices, weights, clamped, here, there, column, sums)
+        fainter = _multiply_64(indptr, indices, weights, clamped, here, there, column, sums, faint)
         column += 64
     if column + 32 <= width:
-        _multiply_32(indptr, indices, weights, clamped, here, there, column, sums)
+        fainter = _multiply_32(indptr, indices, weights, clamped, here, there, column, sums, faint)
         column += 32
     if column + 16 <= width:
-        _multiply_16(indptr, indices, weights, clamped, here, there, column, sums)
+        fainter = _multiply_16(indptr, indices, weights, clamped, here, there, column, sums, faint)
+    return fainter

@@ -66,8 +66,7 @@ def _fast(
     A product of the lightest edge with a row that sums to `faint` is 2⁻¹³⁵, and its greatest entry, one of at
     most 2¹⁴ classes, no less than 2⁻¹⁴⁹, float32's least. So no row is lost before one is found too faint.
     """
-    lightest = adj.weights.min(initial=1.0)
-    faint = max(2.0**-100, 2.0**-135 / lightest)
+    faint = max(2.0**-100, 2.0**-135 / adj.lightest)
     if log_mass.min(initial=0.0, where=np.isfinite(log_mass)) < np.log(faint):
         return None
     here, there = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
@@ -92,7 +91,7 @@ def _wide(
     rows = steps_wide(
         adj.indptr,
         adj.indices,
-        adj.weights,
+        adj.exact_weights(),
         clamped,
         steps,
         here,

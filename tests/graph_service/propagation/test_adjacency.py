@@ -27,7 +27,7 @@ def dense(adj):
     for i in range(len(adj)):
         row = slice(adj.indptr[i], adj.indptr[i + 1])
         assert len(set(adj.indices[row])) == row.stop - row.start
-        matrix[i, adj.indices[row]] = adj.weights[row]
+        matrix[i, adj.indices[row]] = adj.exact_weights()[row]
     return matrix
 
 

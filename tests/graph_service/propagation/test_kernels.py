@@ -31,7 +31,7 @@ def some_labels(classes):
 
 def in_float64(adj, seeds, clamped):
     """Z ← P Z on Z = D^-1/2 Y."""
-    walk = csr_array((adj.weights, adj.indices, adj.indptr), shape=(NODES, NODES))
+    walk = csr_array((adj.exact_weights(), adj.indices, adj.indptr), shape=(NODES, NODES))
     start = seeds * np.exp(-(adj.log_degrees - adj.log_degrees.max()) / 2)[:, np.newaxis]
     scores = start
     for _ in range(STEPS):
