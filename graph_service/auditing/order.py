@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["audit_order", "audited"]
+__all__ = ["audit_keys", "audit_order", "audited"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+UInt64 = npt.NDArray[np.uint64]
 
 _KEY = b"vicinal audit 1"
 _LEAST_LABELLED = 0.75
 
 
-def audit_order(sample_ids: Sequence[str]) -> Ints:
-    """Return the places of the samples, int64 (n,), in the order of the audit.
+def audit_keys(sample_ids: Iterable[str]) -> UInt64:
+    """Return a keyed hash of each sample's id, uint64 (n,); 1 s for a million.
 
-    Samples are ordered by a keyed hash of their id. The hash knows nothing of what a sample shows, so the
-    first m of the order are m samples drawn uniformly without replacement. A sample's place among the
-    others never changes: one that is added later takes a random place between them, and an audit that was
-    half done stays the beginning of the order but for those. O(n log n), 1 s for a million.
+    The hash knows nothing of what a sample shows.
     """
     digests = b"".join(blake2b(name.encode(), digest_size=8, key=_KEY).digest() for name in sample_ids)
-    return np.argsort(np.frombuffer(digests, dtype=">u8"), kind="stable")
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+
+
+def audit_order(keys: UInt64) -> Ints:
+    """Return the places of the samples with these keys, int64 (n,), in the order of the audit.
+
+    As the keys are random, the first m of the order are m samples drawn uniformly without replacement. A
+    sample's place among the others never changes: one that is added later takes a random place between them,
+    and an audit that was half done stays the beginning of the order but for those. O(n log n).
+    """
+    return np.argsort(keys, kind="stable")
 
 
 def audited(labelled: Bools) -> Ints:

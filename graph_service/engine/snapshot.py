@@ -22,6 +22,7 @@ from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.propagate import propagate
+from graph_service.suggestion.uncertainty import narrowness
 
 __all__ = ["Beliefs", "Snapshot", "take"]
 
@@ -137,6 +138,11 @@ class Snapshot:
             rows = of_all
         classes, confidences = decide(rows)
         return Beliefs(rows, classes, confidences, time.perf_counter() - started, pooled)
+
+    @Once
+    def narrowness(self) -> Float32:
+        """How divided the belief of each node is, float32 (nodes,); see `uncertainty`."""
+        return narrowness(self.beliefs().rows)
 
     def _printed(self) -> Float32:
         """Return what eq. 3 makes every node believe of the classes stated: float32 (nodes, c)."""

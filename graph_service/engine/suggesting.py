@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.auditing.order import audit_keys
 from graph_service.auditing.proportion import trials_to_reach, wilson
 from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.view import GraphView
 from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
 from graph_service.suggestion.uncertainty import rivals
 
 __all__ = ["Accuracy", "Interval", "Suggestion", "Suggestions", "accuracy", "suggestions"]
 
 Int32 = npt.NDArray[np.int32]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,15 @@ def suggestions(
         strategy,
         count=count,
         audit_share=audit_share,
-        state=_state(snapshot, exclude),
-        rng=np.random.default_rng([seed, snapshot.revision]),
+        seed=seed,
+        state=State(
+            ground=view.ground(),
+            labelled=snapshot.clamped(),
+            unwanted=_nodes_named(view, exclude),
+            class_count=len(snapshot.classes),
+            narrowness=snapshot.narrowness,
+            rows=lambda nodes: beliefs.rows[nodes],
+        ),
     )
     nodes = picks.nodes
     represents = np.maximum(np.rint(picks.shares * len(view.ids)), 1).astype(np.int64)
@@ -124,19 +132,17 @@ def accuracy(snapshot: Snapshot, *, target: float, level: float) -> Accuracy:
     )
 
 
-def _state(snapshot: Snapshot, exclude: Collection[str]) -> State:
-    view, clamped = snapshot.view, snapshot.clamped()
-    closed = clamped.copy()
-    if exclude:
-        unwanted = set(exclude)
-        closed[[view.sample_nodes[i] for i, sample in enumerate(view.ids) if sample in unwanted]] = True
-    audit = view.sample_nodes[view.audit()]
-    audit = audit[np.sort(np.unique(audit, return_index=True)[1])]
-    return State(
-        candidates=view.nodes[~closed[view.nodes]],
-        labelled=view.nodes[clamped[view.nodes]],
-        audit=audit[~closed[audit]],
-        sample=view.sample(),
-        features=view.features(),
-        beliefs=snapshot.beliefs().rows,
+def _nodes_named(view: GraphView, names: Collection[str]) -> Int32:
+    """Return the nodes of the samples with these ids; unknown ones are passed over."""
+    keys, order = view.audit_keys(), view.audit()
+    wanted = audit_keys(names)
+    ends = zip(
+        *(np.searchsorted(keys, wanted, side, order).tolist() for side in ("left", "right")), strict=True
     )
+    found = [
+        view.sample_nodes[i]
+        for name, (start, end) in zip(names, ends, strict=True)
+        for i in order[start:end].tolist()
+        if view.ids[i] == name
+    ]
+    return np.array(found, np.int32)

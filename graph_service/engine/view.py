@@ -7,13 +7,14 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.auditing.order import audit_order
+from graph_service.auditing.order import audit_keys, audit_order
 from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
 from graph_service.propagation.order import breadth_first, renumbered
+from graph_service.suggestion.ground import Ground
 
 __all__ = ["GraphView"]
 
@@ -115,7 +116,19 @@ class GraphView:
     @Once
     def audit(self) -> npt.NDArray[np.int64]:
         """The samples in the order of the audit, int64 (samples,)."""
-        return audit_order(self.ids)
+        return audit_order(self.audit_keys())
+
+    @Once
+    def audit_keys(self) -> npt.NDArray[np.uint64]:
+        """The hash of each sample's id by which the audit is ordered, uint64 (samples,)."""
+        return audit_keys(self.ids)
+
+    @Once
+    def ground(self) -> Ground:
+        """What suggestion knows of the nodes, and keeps from one revision to the next."""
+        copies = self.sample_nodes[self.audit()]
+        audit = copies[np.sort(np.unique(copies, return_index=True)[1])]
+        return Ground(self.features(), self.audit_keys()[self.node_samples], audit, self.sample())
 
     @Once
     def _typical_temperature(self) -> float:

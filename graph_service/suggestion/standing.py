@@ -5,39 +5,79 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.suggestion.thinned import unit
+from graph_service.suggestion.whole import products, whole
 
-__all__ = ["represented"]
+__all__ = ["Standing"]
 
+Bools = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
 
-_BLOCK = 4096
+_BLOCK = 1024
+"""Labelled nodes compared at a time: bounds the temporary memory."""
 
 
-def represented(features: Float32, sample: Int32, labelled: Int32, picks: Int32) -> npt.NDArray[np.float64]:
-    """Return the share of all nodes that are nearer to each pick than to any labelled node or other pick.
+class Standing:
+    """For nodes that stand for all, the nearest labelled one, kept up while labels come and go.
 
-    Counted on nodes that stand for all; O(s (l + m) p). Nearness is the cosine of the features.
+    What a call returns depends on its arguments alone, as nearness is exact (`whole`). Not for several
+    threads at once.
 
     Args:
-        features: float32 (n, p).
+        features: float32 (n, p), rows of all nodes; nearness is their cosine.
         sample: int32 (s,), nodes that stand for all.
-        labelled: int32 (l,), nodes with a label.
-        picks: int32 (m,); the first of equally near ones counts.
-
-    Returns:
-        float64 (m,), 0 to 1; together at most 1.
     """
-    if not len(picks):
-        return np.zeros(0)
-    rows = unit(features[sample])
-    nearest = np.full(len(sample), -np.inf, np.float32)
-    for start in range(0, len(labelled), _BLOCK):
-        cosines = rows @ unit(features[labelled[start : start + _BLOCK]]).T
-        np.maximum(nearest, cosines.max(axis=1), out=nearest)
-    cosines = rows @ unit(features[picks]).T
-    first = cosines.argmax(axis=1)
-    counts = np.bincount(first[cosines.max(axis=1) > nearest], minlength=len(picks))
-    shares: npt.NDArray[np.float64] = counts / max(len(sample), 1)
-    return shares
+
+    def __init__(self, features: Float32, sample: Int32) -> None:
+        self._features = features
+        self._columns = np.ascontiguousarray(whole(features[sample]).T)
+        self._labelled: Bools = np.zeros(len(features), np.bool_)
+        self._nearest = np.full(len(sample), -np.inf, np.float32)
+        self._holder = np.full(len(sample), -1, np.int64)
+
+    def represented(self, labelled: Bools, picks: Int32) -> Float64:
+        """Return the share of all nodes that are nearer to each pick than to any labelled node or other pick.
+
+        O(s p) for each pick and each node that has come by a label since the call before. Where labels have
+        gone, those of the sample that were nearest to one are compared with all labelled nodes again.
+
+        Args:
+            labelled: bool (n,), nodes with a label.
+            picks: int32 (m,); the first of equally near ones counts.
+
+        Returns:
+            float64 (m,), 0 to 1; together at most 1.
+        """
+        if not len(picks):
+            return np.zeros(0)
+        self._follow(labelled)
+        nearness = products(whole(self._features[picks]), self._columns)
+        first = nearness.argmax(axis=0)
+        counts = np.bincount(first[nearness.max(axis=0) > self._nearest], minlength=len(picks))
+        shares: Float64 = counts / max(self._columns.shape[1], 1)
+        return shares
+
+    def _follow(self, labelled: Bools) -> None:
+        gone = self._labelled & ~labelled
+        bereft = np.flatnonzero(gone[self._holder]) if gone.any() else np.zeros(0, np.int64)
+        self._nearest[bereft] = -np.inf
+        self._compare(bereft, np.flatnonzero(self._labelled & labelled))
+        self._compare(np.arange(self._columns.shape[1]), np.flatnonzero(labelled & ~self._labelled))
+        self._labelled = labelled.copy()
+
+    def _compare(self, places: Ints, nodes: Ints) -> None:
+        """Let the nodes take those of the sample that they are nearer to than any before."""
+        if not len(places):
+            return
+        everyone = len(places) == self._columns.shape[1]
+        columns = self._columns if everyone else np.ascontiguousarray(self._columns[:, places])
+        for start in range(0, len(nodes), _BLOCK):
+            block = nodes[start : start + _BLOCK]
+            nearness = products(whole(self._features[block]), columns)
+            first = nearness.argmax(axis=0)
+            greatest = nearness[first, np.arange(len(places))]
+            taken = greatest > self._nearest[places]
+            self._nearest[places[taken]] = greatest[taken]
+            self._holder[places[taken]] = block[first[taken]]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy.typing as npt
 
 from graph_service.suggestion.coverage import cover
 from graph_service.suggestion.doubt import doubtful
-from graph_service.suggestion.standing import represented
-from graph_service.suggestion.thinned import thin
-from graph_service.suggestion.uncertainty import entropy, narrowness
+from graph_service.suggestion.drawing import first
+from graph_service.suggestion.ground import Ground
+from graph_service.suggestion.thinned import CANDIDATES
+from graph_service.suggestion.uncertainty import entropy
 
 __all__ = ["Picks", "Reason", "State", "Strategy", "suggest"]
 
@@ -24,6 +26,10 @@ Bools = npt.NDArray[np.bool_]
 
 _ENOUGH = 2
 """Labels a class from which AUTO goes by doubt. With fewer, some classes have none and others look sure."""
+_LOOKED_AT = 2**16
+"""Nodes among which AUTO looks for the most doubtful: bounds its time, whatever their number."""
+_BLOCK = 8192
+"""Rows whose entropy is taken at a time: bounds the temporary memory."""
 
 
 class Strategy(Enum):
@@ -57,29 +63,25 @@ class State:
     """What a choice looks at, over n nodes.
 
     Attributes:
-        candidates: int32 (m,), distinct nodes that may be chosen, none labelled. Their order is what the
-            random generator works on: give them in one that lasts, as nodes are numbered anew with every change of samples.
-        labelled: int32 (l,), nodes that cover their surroundings already, in an order that lasts.
-        audit: int32 (m,), the candidates in the order of the audit.
-        sample: int32 (s,), nodes that stand for all.
-        features: float32 (n, p), see `linear.basis`.
-        beliefs: float32 (n, C), rows sum to 1, or to 0 where unreached.
+        ground: the nodes.
+        labelled: bool (n,), nodes that cover their surroundings already, and are not chosen.
+        unwanted: int32 (m,), nodes that are not chosen either.
+        class_count: classes there are.
+        narrowness: returns how divided each node's belief is, float32 (n,); see `uncertainty`.
+        rows: returns the beliefs of nodes, float32 (m, class_count): rows sum to 1, or to 0 where unreached.
     """
 
-    candidates: Int32
-    labelled: Int32
-    audit: Int32
-    sample: Int32
-    features: Float32
-    beliefs: Float32
+    ground: Ground
+    labelled: Bools
+    unwanted: Int32
+    class_count: int
+    narrowness: Callable[[], Float32]
+    rows: Callable[[Int32], Float32]
 
-    def after(self, picks: Int32) -> State:
-        """Return the state once these candidates are labelled, the beliefs as they are."""
-        return replace(
-            self,
-            candidates=self.candidates[~np.isin(self.candidates, picks)],
-            labelled=np.concatenate([self.labelled, picks]),
-        )
+    @property
+    def few(self) -> bool:
+        """Whether the labels are too few for doubt to mean anything: fewer than two for each class."""
+        return np.count_nonzero(self.labelled) < _ENOUGH * self.class_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,63 +101,70 @@ class Picks:
     shares: npt.NDArray[np.float64]
 
 
-def suggest(
-    strategy: Strategy, *, count: int, audit_share: float, state: State, rng: np.random.Generator
-) -> Picks:
-    """Choose up to `count` candidates.
+def suggest(strategy: Strategy, *, count: int, audit_share: float, seed: int, state: State) -> Picks:
+    """Choose up to `count` nodes.
 
     Args:
         strategy: how to choose.
-        count: at least 0; fewer come back when there are fewer candidates.
+        count: at least 0; fewer come back when there are fewer that may be chosen.
         audit_share: of the picks, 0 to 1, that are the audit's next, spread evenly among the others; one at
             least unless it is 0.
-        state: what is known.
-        rng: breaks ties, thins the graph, and is RANDOM's only guide. Equal states give equal answers.
+        seed: 0 to 2⁶⁴ - 1: breaks ties, thins the graph, and is RANDOM's only guide.
+        state: what is known. Equal states give equal answers.
     """
-    count = min(count, len(state.candidates))
+    closed = state.labelled.copy()
+    closed[state.unwanted] = True
+    count = min(count, len(closed) - np.count_nonzero(closed))
     wanted = count if strategy is Strategy.AUDIT else min(math.ceil(audit_share * count), count)
-    audits = state.audit[:wanted]
-    rest = state.after(audits)
-    others = replace(
-        rest, candidates=rng.permutation(rest.candidates), labelled=rng.permutation(rest.labelled)
-    )
-    chosen, chosen_scores = _chosen(strategy, count - wanted, others)
+    audits = first(state.ground.audit, closed, False, wanted)
+    closed[audits] = True
+    chosen, chosen_scores = _chosen(strategy, count - wanted, seed, state, closed, audits)
     # `insert` counts among those that are there already.
     places = ((np.arange(wanted) + 0.5) * count / max(wanted, 1)).astype(np.int64) - np.arange(wanted)
     nodes = np.insert(chosen, places, audits)
     scores = np.insert(chosen_scores, places, 1)
     of_audit = np.insert(np.zeros(len(chosen), np.bool_), places, values=True)
-    shares = represented(state.features, state.sample, state.labelled, nodes)
-    even = 1 / max(len(state.labelled) + len(nodes), 1)
+    shares = state.ground.represented(state.labelled, nodes)
+    even = 1 / max(np.count_nonzero(state.labelled) + len(nodes), 1)
     reasons = [
-        Reason.AUDIT if audit else _reason(strategy, share >= even or _few(state))
+        Reason.AUDIT if audit else _reason(strategy, share >= even or state.few)
         for audit, share in zip(of_audit.tolist(), shares.tolist(), strict=True)
     ]
     return Picks(nodes, scores, reasons, shares)
 
 
-def _chosen(strategy: Strategy, count: int, state: State) -> tuple[Int32, Float32]:
-    """Return the nodes and their scores; the candidates are in random order."""
-    nodes = state.candidates
+def _chosen(
+    strategy: Strategy, count: int, seed: int, state: State, closed: Bools, audits: Int32
+) -> tuple[Int32, Float32]:
+    """Return nodes that are not closed, and their scores."""
     if count == 0:
-        return nodes[:0], np.zeros(0, np.float32)
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    draw = state.ground.draw(seed)
     if strategy is Strategy.RANDOM:
-        return nodes[:count], np.linspace(1, 0, count, dtype=np.float32)
+        return first(draw.order, closed, False, count), np.linspace(1, 0, count, dtype=np.float32)
     if strategy in (Strategy.MARGIN, Strategy.ENTROPY):
-        doubts = (narrowness if strategy is Strategy.MARGIN else entropy)(state.beliefs[nodes])
-        order = np.argsort(-doubts, kind="stable")[:count]
+        nodes = first(draw.order, closed, False, len(closed))
+        doubts = state.narrowness()[nodes] if strategy is Strategy.MARGIN else _entropies(state, nodes)
+        enough = np.flatnonzero(doubts >= np.partition(doubts, -count)[-count])
+        order = enough[np.argsort(-doubts[enough], kind="stable")[:count]]
         return nodes[order], doubts[order]
-    if strategy is Strategy.AUTO and not _few(state):
-        nodes = nodes[doubtful(state.beliefs[nodes], count)]
-    graph = thin(state.features, nodes, state.labelled, count)
+    most = max(CANDIDATES, count)
+    if strategy is Strategy.COVERAGE or state.few:
+        nodes = first(draw.order, closed, False, most)
+    else:
+        nodes = first(draw.order, closed, False, max(_LOOKED_AT, count))
+        nodes = doubtful(state.narrowness(), nodes, count, most)
+    covered = state.labelled.copy()
+    covered[audits] = True
+    graph = draw.thin(nodes, covered)
     places, gains = cover(graph, count)
     scores = gains / max(gains.max(initial=0), np.finfo(np.float64).tiny)
     return graph.nodes[places], scores.astype(np.float32)
 
 
-def _few(state: State) -> bool:
-    """Whether the labels are too few for doubt to mean anything: fewer than two for each class."""
-    return len(state.labelled) < _ENOUGH * state.beliefs.shape[1]
+def _entropies(state: State, nodes: Int32) -> Float32:
+    blocks = range(0, len(nodes), _BLOCK)
+    return np.concatenate([entropy(state.rows(nodes[start : start + _BLOCK])) for start in blocks])
 
 
 def _reason(strategy: Strategy, uncovered: bool) -> Reason:

@@ -5,16 +5,24 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.suggestion.compiled import compiled
+
 __all__ = ["entropy", "narrowness", "rivals"]
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 
 
+@compiled
 def narrowness(beliefs: Float32) -> Float32:
     """Return 1 - (greatest - second belief) of each row, float32 (n,), 0 to 1; 1 where unreached."""
-    two = np.partition(beliefs, max(beliefs.shape[1] - 2, 0), axis=1)[:, -2:]
-    narrow: Float32 = np.clip(1 - (two[:, -1] - two[:, 0]), 0, 1)
+    narrow = np.empty(len(beliefs), np.float32)
+    for i in range(len(beliefs)):
+        greatest = second = np.float32(0)
+        for belief in beliefs[i]:
+            second = max(second, min(greatest, belief))
+            greatest = max(greatest, belief)
+        narrow[i] = max(np.float32(1) - (greatest - second), np.float32(0))
     return narrow
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 from graph_service.suggestion.coverage import cover
-from graph_service.suggestion.standing import represented
+from graph_service.suggestion.ground import Ground
 from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
-from graph_service.suggestion.thinned import thin
+from graph_service.suggestion.uncertainty import narrowness
 
 CLASSES = 4
-NOBODY = np.zeros(0, np.int32)
 
 
 def blobs(rng, sizes, spread=0.2):
@@ -20,25 +20,36 @@ def blobs(rng, sizes, spread=0.2):
     return features.astype(np.float32), truth
 
 
-def state(features, labelled=(), beliefs=None, candidates=None):
-    """Nodes in order of their number; the audit's order is theirs reversed."""
-    labelled = np.array(labelled, np.int32)
-    if candidates is None:
-        candidates = np.setdiff1d(np.arange(len(features)), labelled)
-    candidates = np.asarray(candidates, np.int32)
+def state(features, labelled=(), beliefs=None, unwanted=(), ground=None):
+    """The audit's order is that of the nodes, reversed."""
+    count = len(features)
+    if beliefs is None:
+        beliefs = np.zeros((count, CLASSES), np.float32)
     return State(
-        candidates=candidates,
-        labelled=labelled,
-        audit=candidates[::-1],
-        sample=np.arange(len(features), dtype=np.int32),
-        features=features,
-        beliefs=np.zeros((len(features), CLASSES), np.float32) if beliefs is None else beliefs,
+        ground=ground or grounded(features),
+        labelled=np.isin(np.arange(count), labelled),
+        unwanted=np.array(unwanted, np.int32),
+        class_count=beliefs.shape[1],
+        narrowness=lambda: narrowness(beliefs),
+        rows=lambda nodes: beliefs[nodes],
     )
 
 
+def grounded(features):
+    everyone = np.arange(len(features), dtype=np.int32)
+    keys = np.random.default_rng(4).integers(0, 2**64, len(features), np.uint64)
+    return Ground(features, keys, everyone[::-1].copy(), everyone)
+
+
 def pick(strategy, given, count, *, audit_share=0.0, seed=0):
-    rng = np.random.default_rng(seed)
-    return suggest(strategy, count=count, audit_share=audit_share, state=given, rng=rng)
+    return suggest(strategy, count=count, audit_share=audit_share, seed=seed, state=given)
+
+
+def thinned(features, opened, seed=0):
+    """The graph of the first nodes as candidates and the others as labelled."""
+    nodes = np.arange(len(features))
+    draw = grounded(features).draw(seed)
+    return draw.thin(nodes[:opened].astype(np.int32), nodes >= opened)
 
 
 @settings(max_examples=60, deadline=None)
@@ -53,9 +64,10 @@ def test_suggestions_are_candidates_and_repeatable(seed, strategy, count, share,
     rng = np.random.default_rng(seed)
     features, _ = blobs(rng, [12, 9, 5, 4])
     labelled = np.flatnonzero(rng.random(30) < share)
-    candidates = np.setdiff1d(np.flatnonzero(rng.random(30) < 0.8), labelled)
+    unwanted = np.flatnonzero(rng.random(30) < 0.2)
+    candidates = np.setdiff1d(np.arange(30), np.union1d(labelled, unwanted))
     beliefs = rng.dirichlet(np.ones(CLASSES), 30).astype(np.float32)
-    now = state(features, labelled, beliefs if len(labelled) else None, candidates)
+    now = state(features, labelled, beliefs if len(labelled) else None, unwanted)
     picks, again = (pick(strategy, now, count, audit_share=audit_share, seed=seed) for _ in range(2))
     assert len(picks.nodes) == len(picks.scores) == len(picks.reasons) == len(picks.shares)
     assert len(picks.nodes) == min(count, len(candidates))
@@ -68,7 +80,7 @@ def test_suggestions_are_candidates_and_repeatable(seed, strategy, count, share,
     audits = [node for node, reason in zip(picks.nodes, picks.reasons, strict=True) if reason is Reason.AUDIT]
     wanted = 1.0 if strategy is Strategy.AUDIT else audit_share
     assert len(audits) == np.ceil(wanted * len(picks.nodes))
-    assert audits == now.audit[: len(audits)].tolist()
+    assert audits == candidates[::-1][: len(audits)].tolist()
 
 
 def test_audited_ones_are_spread_among_the_others():
@@ -106,10 +118,10 @@ def test_with_labels_the_default_goes_where_belief_is_divided():
 
 def test_a_pick_stands_for_what_is_nearest_to_it():
     features, _ = blobs(np.random.default_rng(3), [50, 30, 20], spread=0.01)
-    everyone = np.arange(100, dtype=np.int32)
+    everyone = np.arange(100)
 
     def shares(labelled, picks):
-        found = represented(features, everyone, np.array(labelled, np.int32), np.array(picks, np.int32))
+        found = grounded(features).represented(np.isin(everyone, labelled), np.array(picks, np.int32))
         return found.tolist()
 
     assert shares([], [0, 60, 90]) == [0.5, 0.3, 0.2]
@@ -146,7 +158,7 @@ def test_small_parts_wait_for_the_large_ones():
     part_of = np.repeat(np.arange(len(sizes)), sizes)
     features = np.eye(len(sizes), dtype=np.float32)[part_of]
     features[:300] += 0.3 * rng.normal(size=(300, len(sizes)))
-    graph = thin(features, np.arange(len(features), dtype=np.int32), NOBODY, 12)
+    graph = thinned(features, len(features))
     places, gains = cover(graph, 12)
     assert set(part_of[graph.nodes[places[:2]]]) == {0, 1}
     assert (part_of[graph.nodes[places]] < 2).sum() >= 6
@@ -157,8 +169,10 @@ def test_walkers_that_survive_choose_the_next():
     """One walker a node, moved by the dense transition matrix, gone where covered."""
     rng = np.random.default_rng(3)
     features = rng.normal(size=(80, 6)).astype(np.float32)
-    graph = thin(features, np.arange(60, dtype=np.int32), np.arange(60, 80, dtype=np.int32), 0)
-    edges = graph.edges.toarray()
+    graph = thinned(features, 60)
+    assert graph.open_count == 60
+    edges = csr_array((np.ones(len(graph.indices)), graph.indices, graph.indptr), shape=(80, 80)).toarray()
+    assert edges.max() == 1
     assert (edges == edges.T).all()
     assert (edges.sum(axis=1) >= 10).all()
     covered = np.arange(80) >= 60
