@@ -18,8 +18,9 @@ from graph_service.engine.limits import Limits
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
-from graph_service.propagation.warm_up import warm_up
+from graph_service.propagation import warm_up as propagation
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
+from graph_service.suggestion import warm_up as suggestion
 from vicinal.graph.v1 import graph_pb2_grpc
 from vicinal.wire.errors import ServiceError
 from vicinal.wire.serving import Server, ServerOptions, serve
@@ -141,7 +142,8 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     async def on_start() -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(opening, warm_up)
+        for kernels in (propagation, suggestion):
+            await loop.run_in_executor(opening, kernels.warm_up)
         await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))
 
