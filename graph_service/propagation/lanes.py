@@ -148,6 +148,8 @@ def add_rows(
     takes half of what a loop over `load` and `add_scaled` does. `weights` and `indices` are contiguous,
     float32 and int32; `rows` as in `load`.
     """
+    if (weights.dtype, indices.dtype) != (types.float32, types.int32):
+        return None  # numba then says that the call has no such signature
 
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
         sums = [args[0], ir.Constant(vector.ir, None)]  # two, which do not wait for each other
