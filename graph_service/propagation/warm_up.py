@@ -9,7 +9,10 @@ from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.kernel import average
 from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.propagate import propagate
+from graph_service.propagation.remake import compile_kernels
+from graph_service.propagation.seeds import Seeds
 from graph_service.propagation.spreading import spread
+from graph_service.propagation.trajectory import Trajectory
 
 __all__ = ["warm_up"]
 
@@ -25,3 +28,8 @@ def warm_up() -> None:
             propagate(adj, np.eye(3), clamped, steps=1)
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
     average(adj.indptr, adj.indices, adj.weights, lane_rows(3, 2), lane_rows(3, 2))
+    compile_kernels()
+    label, another = (Seeds.stated(np.array([i]), np.array([0]), clamped[:1]) for i in (0, 1))
+    kept = Trajectory.full(adjacency(neighbours, cosines, method=Method.PAPER, temperature=1.0), label, 2, 1)
+    if kept is not None:
+        kept.update(another)

@@ -1,0 +1,101 @@
+"""What labels start a propagation with: the rows of Y(0) that are not zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Seeds"]
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """Y(0) of the m labelled nodes, e entries in all, and which of them are the paper's set l.
+
+    Attributes:
+        nodes: int64 (m,), distinct and rising.
+        starts: int64 (m + 1,); the entries of node number i are those from `starts[i]` to `starts[i + 1]`.
+        classes: int32 (e,), rising within a node.
+        shares: float32 (e,), greater than 0, of a node sum to 1.
+        clamped: bool (m,), nodes that keep their row at every step.
+    """
+
+    nodes: Int64
+    starts: Int64
+    classes: Int32
+    shares: Float32
+    clamped: Bools
+
+    @classmethod
+    def stated(
+        cls, nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], clamped: Bools
+    ) -> Seeds:
+        """Return what labels say that count alike; O(m log m).
+
+        Args:
+            nodes: (labels,), the node of each.
+            classes: (labels,), the class it states, less than 2³¹.
+            clamped: bool (labels,), alike for the labels of one node.
+        """
+        keys, first, counts = np.unique(
+            nodes.astype(np.int64) << 31 | classes, return_index=True, return_counts=True
+        )
+        of_entry = keys >> 31
+        starts = np.flatnonzero(np.diff(of_entry, prepend=-1))
+        labelled = of_entry[starts]
+        totals = np.add.reduceat(counts, starts) if len(starts) else counts
+        starts = np.append(starts, len(keys))
+        shares = (counts / np.repeat(totals, np.diff(starts))).astype(np.float32)
+        return cls(
+            labelled, starts, (keys & (2**31 - 1)).astype(np.int32), shares, clamped[first[starts[:-1]]]
+        )
+
+    def __len__(self) -> int:
+        """Number of labelled nodes."""
+        return len(self.nodes)
+
+    def __getitem__(self, places: npt.NDArray[np.integer]) -> Seeds:
+        """Return the seeds of the nodes at these places, rising, of `nodes`."""
+        counts = np.diff(self.starts)[places]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        entries = np.arange(starts[-1]) + np.repeat(self.starts[places] - starts[:-1], counts)
+        return Seeds(
+            self.nodes[places], starts, self.classes[entries], self.shares[entries], self.clamped[places]
+        )
+
+    @cached_property
+    def owners(self) -> Int64:
+        """The place in `nodes` that each entry belongs to, int64 (e,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def dense(self, classes: int) -> Float32:
+        """Return float32 (m, classes), the rows."""
+        rows = np.zeros((len(self), classes), np.float32)
+        rows[self.owners, self.classes] = self.shares
+        return rows
+
+    def log_masses(self, log_degrees: Float64) -> Float64:
+        """Return the logarithms of the row sums of D^-1/2 Y(0), float64 (m,); -inf where nothing is sent."""
+        degrees = log_degrees[self.nodes]
+        return np.where(np.isfinite(degrees), -degrees / 2, -np.inf)
+
+    def differing(self, other: Seeds) -> Int64:
+        """Return the nodes, rising, whose seeds are others or clamped in only one of the two; O(m + e)."""
+        mine, theirs = np.isin(self.nodes, other.nodes), np.isin(other.nodes, self.nodes)
+        a, b = self[np.flatnonzero(mine)], other[np.flatnonzero(theirs)]
+        same = (np.diff(a.starts) == np.diff(b.starts)) & (a.clamped == b.clamped)
+        alike = a[np.flatnonzero(same)], b[np.flatnonzero(same)]
+        equal = (alike[0].classes == alike[1].classes) & (alike[0].shares == alike[1].shares)
+        apart = np.unique(alike[0].owners[~equal])
+        return np.sort(
+            np.concatenate([self.nodes[~mine], other.nodes[~theirs], a.nodes[~same], alike[0].nodes[apart]])
+        )
