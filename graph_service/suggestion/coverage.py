@@ -98,7 +98,7 @@ def _survivors(starts: Int32, bundles: UInt32, inverse: Float32) -> Float32:
 
 
 @compiled
-def _open_degrees(indptr: Int32, indices: Int32, opened: int) -> Int32:
+def _open_degrees(indptr: UInt32, indices: UInt32, opened: int) -> Int32:
     """Return how many of the first `opened` nodes each of them is joined to."""
     degrees = np.zeros(opened, np.int32)
     for i in range(opened):
@@ -109,7 +109,7 @@ def _open_degrees(indptr: Int32, indices: Int32, opened: int) -> Int32:
 
 
 @compiled
-def _bundled(indptr: Int32, indices: Int32, rows: Int32, degrees: Int32) -> tuple[Int32, UInt32]:
+def _bundled(indptr: UInt32, indices: UInt32, rows: Int32, degrees: Int32) -> tuple[Int32, UInt32]:
     """Return where the lines of each bundle of eight rows begin, and per line a neighbour of each row.
 
     Neighbours are places in `rows`, which lists the open nodes; a row that has no more points behind its end.
@@ -134,7 +134,7 @@ def _bundled(indptr: Int32, indices: Int32, rows: Int32, degrees: Int32) -> tupl
 
 
 @compiled
-def _part_sizes(indptr: Int32, indices: Int32) -> Ints:
+def _part_sizes(indptr: UInt32, indices: UInt32) -> Ints:
     """Return how many nodes are joined to each, over any number of edges, itself included."""
     count = len(indptr) - 1
     part_of = np.full(count, -1, np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.suggestion.compiled import compiled
 from graph_service.suggestion.whole import products, whole
 
 __all__ = ["Standing"]
@@ -54,9 +55,7 @@ class Standing:
             return np.zeros(0)
         self._follow(labelled)
         nearness = products(whole(self._features[picks]), self._columns)
-        first = nearness.argmax(axis=0)
-        counts = np.bincount(first[nearness.max(axis=0) > self._nearest], minlength=len(picks))
-        shares: Float64 = counts / max(self._columns.shape[1], 1)
+        shares: Float64 = _counts(nearness, self._nearest) / max(self._columns.shape[1], 1)
         return shares
 
     def _follow(self, labelled: Bools) -> None:
@@ -81,3 +80,19 @@ class Standing:
             taken = greatest > self._nearest[places]
             self._nearest[places[taken]] = greatest[taken]
             self._holder[places[taken]] = block[first[taken]]
+
+
+@compiled
+def _counts(nearness: Float32, nearest: Float32) -> Ints:
+    """Return of how many columns each row has the greatest value, where that is above `nearest`."""
+    greatest = nearest.copy()
+    holder = np.full(len(nearest), len(nearness), np.uint32)
+    for row in range(len(nearness)):
+        for column in range(len(nearest)):
+            if nearness[row, column] > greatest[column]:
+                greatest[column] = nearness[row, column]
+                holder[column] = row
+    counts = np.zeros(len(nearness) + 1, np.int64)
+    for held_by in holder:
+        counts[held_by] += 1
+    return counts[:-1]
