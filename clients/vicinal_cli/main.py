@@ -17,6 +17,7 @@ from vicinal_cli.commands.encoders import app as encoders
 from vicinal_cli.commands.experiment.commands import app as experiment
 from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
+from vicinal_cli.commands.loadtest import app as loadtest
 from vicinal_cli.commands.re_embed import re_embed
 from vicinal_cli.commands.reading import propagate
 from vicinal_cli.commands.status import status
@@ -48,6 +49,7 @@ for _command in (train, train_grid, export_encoder):
     app.command(rich_help_panel="An encoder of your own", context_settings=PASSED_ON)(_command)
 app.add_typer(encoders, name="encoders", rich_help_panel="Services")
 app.add_typer(experiment, name="experiment", rich_help_panel="Measurements")
+app.add_typer(loadtest, name="loadtest", rich_help_panel="Measurements")
 
 
 def _say_version(wanted: bool) -> None:

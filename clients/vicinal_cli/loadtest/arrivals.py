@@ -24,16 +24,17 @@ class Arrival:
     operation: str
 
 
-def poisson(rate: float, seconds: float, random: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return the times of a Poisson process, ascending, from 0 up to `seconds`.
+def poisson(count: int, seconds: float, random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return the times of a Poisson process in which so many happen, ascending, from 0 up to `seconds`.
+
+    Given their number they are independent and uniform. Fixing it lets loads of one rate be compared: their
+    gaps are as irregular as those of any Poisson process, but none has more to do than another.
 
     Args:
-        rate: mean number a second, 0 or more.
+        count: how many, 0 or more.
         seconds: how long.
         random: where chance comes from.
     """
-    # Given their number, a Poisson process' times are independent and uniform.
-    count = random.poisson(rate * seconds)
     return np.sort(random.uniform(0.0, seconds, count))
 
 
@@ -42,12 +43,12 @@ def plan(
 ) -> list[Arrival]:
     """Return one worker's share of a load, in order of time.
 
-    The shares of all workers together are Poisson processes of the whole rates. The times of one operation
-    depend on its place and rate, the seed and the worker alone: reads come at the same times whether there
-    are clicks or not.
+    All workers together have rate · seconds of each operation, rounded, and none has two more than another.
+    The times of one operation depend on its place and rate, the seed and the worker alone: reads come at the
+    same times whether there are clicks or not.
 
     Args:
-        rates: operation → mean number a second, of all workers together.
+        rates: operation → number a second, of all workers together.
         seconds: how long the load lasts.
         seed: equal seeds give equal plans.
         worker: which of the workers, from 0.
@@ -55,7 +56,8 @@ def plan(
     """
     arrivals = []
     for place, (operation, rate) in enumerate(rates.items()):
+        whole, rest = divmod(round(rate * seconds), workers)
         random = np.random.default_rng([seed, place, worker])
-        times = poisson(rate / workers, seconds, random)
+        times = poisson(whole + (worker < rest), seconds, random)
         arrivals += [Arrival(at, operation) for at in times.tolist()]
     return sorted(arrivals)

@@ -12,6 +12,7 @@ from vicinal_cli.demo.play import STAGES
 from vicinal_cli.demo.report.curve import curve
 from vicinal_cli.demo.report.flags import flags_section
 from vicinal_cli.demo.report.pictures import figure
+from vicinal_cli.pages.document import document, facts, tiles
 
 __all__ = ["page"]
 
@@ -26,34 +27,22 @@ def page(found: Findings) -> str:
         OSError: a picture cannot be read any more.
     """
     style = files("vicinal_cli.demo.report").joinpath("style.css").read_text(encoding="utf-8")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>vicinal demo</title>
-<style>
-{style}</style>
-</head>
-<body>
-<h1>vicinal</h1>
+    body = f"""<h1>vicinal</h1>
 <p class="soft">Label a handful; the neighbourhood does the rest.
 <br>Made by <code>{escape(found.command)}</code></p>
 {_tiles(found)}
 {_curve_section(found)}
 {_first_section(found)}
 {flags_section(found)}
-{_run_section(found)}
-</body>
-</html>
-"""
+{_run_section(found)}"""
+    return document("vicinal demo", body, style=style)
 
 
 def _tiles(found: Findings) -> str:
     first, last = found.suggested[0], found.suggested[-1]
     wrong = found.hunt.wrong
     default, strict = found.hunt.by_default, found.hunt.at(THRESHOLDS[-1])
-    tiles = [
+    told = [
         (f"{first.accuracy:.0%}", f"right on the other {len(found.truth) - first.labels:,} images "
          f"after {first.labels} labels"),
         (f"{last.accuracy:.0%}", f"after {last.labels} labels"),
@@ -61,8 +50,7 @@ def _tiles(found: Findings) -> str:
         (f"{strict.hits} of {len(wrong)}",
          f"among the {strict.flagged} flags of suspicion {strict.suspicion} or more"),
     ]  # fmt: skip
-    cells = "\n".join(f'<div class="tile"><b>{figure}</b><span>{text}</span></div>' for figure, text in tiles)
-    return f'<div class="tiles">\n{cells}\n</div>'
+    return tiles(told)
 
 
 def _curve_section(found: Findings) -> str:
@@ -116,13 +104,10 @@ in different parts of it.</p>
 
 
 def _run_section(found: Findings) -> str:
-    facts = [f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in found.facts]
     times = [f'<tr><th>{escape(name)}<td class="number">{seconds:.1f} s' for name, seconds in found.timings]
     return f"""
 <h2>How it was run</h2>
-<div class="wide"><table>
-{chr(10).join(facts)}
-</table></div>
+{facts(found.facts)}
 <h3>Time</h3>
 <table>
 {chr(10).join(times)}

@@ -1,0 +1,1 @@
+"""What a load test found, as tables on the terminal and as a page."""
