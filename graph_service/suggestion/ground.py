@@ -97,7 +97,6 @@ class Draw:
         return join(nodes, len(candidates), lists)
 
     def _first(self, mask: Bools, most: int) -> Int32:
-        nodes = np.flatnonzero(mask)
-        if len(nodes) > most:
+        if np.count_nonzero(mask) > most:
             return first(self.order, mask, True, most)
-        return self.order[np.sort(self._rank[nodes])]
+        return self.order[np.sort(self._rank[mask])]

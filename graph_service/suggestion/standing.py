@@ -54,45 +54,42 @@ class Standing:
         if not len(picks):
             return np.zeros(0)
         self._follow(labelled)
-        nearness = products(whole(self._features[picks]), self._columns)
-        shares: Float64 = _counts(nearness, self._nearest) / max(self._columns.shape[1], 1)
+        greatest = self._nearest.copy()
+        holder = np.full(len(greatest), len(picks), np.int64)
+        _take(products(whole(self._features[picks]), self._columns), np.arange(len(picks)), greatest, holder)
+        counts = np.bincount(holder, minlength=len(picks))[: len(picks)]
+        shares: Float64 = counts / max(len(greatest), 1)
         return shares
 
     def _follow(self, labelled: Bools) -> None:
-        gone = self._labelled & ~labelled
-        bereft = np.flatnonzero(gone[self._holder]) if gone.any() else np.zeros(0, np.int64)
-        self._nearest[bereft] = -np.inf
-        self._compare(bereft, np.flatnonzero(self._labelled & labelled))
-        self._compare(np.arange(self._columns.shape[1]), np.flatnonzero(labelled & ~self._labelled))
+        changed = np.flatnonzero(self._labelled != labelled)
+        gone = changed[self._labelled[changed]]
+        if len(gone):
+            bereft = np.flatnonzero(np.isin(self._holder, gone))
+            self._nearest[bereft] = -np.inf
+            self._compare(bereft, np.flatnonzero(self._labelled & labelled))
+        self._compare(np.arange(len(self._nearest)), changed[labelled[changed]])
         self._labelled = labelled.copy()
 
     def _compare(self, places: Ints, nodes: Ints) -> None:
         """Let the nodes take those of the sample that they are nearer to than any before."""
-        if not len(places):
+        if not len(places) or not len(nodes):
             return
-        everyone = len(places) == self._columns.shape[1]
-        columns = self._columns if everyone else np.ascontiguousarray(self._columns[:, places])
+        columns = self._columns
+        if len(places) < columns.shape[1]:
+            columns = np.ascontiguousarray(columns[:, places])
+        nearest, holder = self._nearest[places], self._holder[places]
         for start in range(0, len(nodes), _BLOCK):
             block = nodes[start : start + _BLOCK]
-            nearness = products(whole(self._features[block]), columns)
-            first = nearness.argmax(axis=0)
-            greatest = nearness[first, np.arange(len(places))]
-            taken = greatest > self._nearest[places]
-            self._nearest[places[taken]] = greatest[taken]
-            self._holder[places[taken]] = block[first[taken]]
+            _take(products(whole(self._features[block]), columns), block, nearest, holder)
+        self._nearest[places], self._holder[places] = nearest, holder
 
 
 @compiled
-def _counts(nearness: Float32, nearest: Float32) -> Ints:
-    """Return of how many columns each row has the greatest value, where that is above `nearest`."""
-    greatest = nearest.copy()
-    holder = np.full(len(nearest), len(nearness), np.uint32)
-    for row in range(len(nearness)):
+def _take(nearness: Float32, nodes: Ints, nearest: Float32, holder: Ints) -> None:
+    """Let each row's node have the columns in which its value is above the nearest so far."""
+    for row in range(len(nodes)):
         for column in range(len(nearest)):
-            if nearness[row, column] > greatest[column]:
-                greatest[column] = nearness[row, column]
-                holder[column] = row
-    counts = np.zeros(len(nearness) + 1, np.int64)
-    for held_by in holder:
-        counts[held_by] += 1
-    return counts[:-1]
+            if nearness[row, column] > nearest[column]:
+                nearest[column] = nearness[row, column]
+                holder[column] = nodes[row]
