@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.linear.classifier import PENALTY, fit, log_posterior
-from graph_service.pooling.pool import CLASSIFIER_SHARE, pool
+from graph_service.pooling.pool import CLASSIFIER_SHARE, NEVER, pool
 from graph_service.pooling.statements import Statements
 from graph_service.pooling.transition import transition
 from graph_service.propagation.adjacency import Adjacency
+from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.masses import class_prior, mass_factors
 from graph_service.propagation.spreading import spread
 
@@ -147,7 +148,13 @@ class _Evidence:
 
     def pool(self, posterior: Float32, channel: Float64 | None) -> Float32:
         """The pooled beliefs."""
-        own = CLASSIFIER_SHARE * posterior
+        own = lane_rows(*posterior.shape)
+        own[:, posterior.shape[1] :] = NEVER
+        np.multiply(posterior, CLASSIFIER_SHARE, out=own[:, : posterior.shape[1]])
         if channel is not None:
-            np.add.at(own, self._given_nodes, np.log(channel.T, dtype=np.float32)[self._given_columns])
+            np.add.at(
+                own[:, : posterior.shape[1]],
+                self._given_nodes,
+                np.log(channel.T, dtype=np.float32)[self._given_columns],
+            )
         return pool(self._adj, own, self._clamped, self._clamped_rows)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
 
-from graph_service.propagation.gather import gatherer, inlined
+from graph_service.propagation.gather import gatherer
 from graph_service.propagation.lanes import SIZES, add_scaled, load, store, zeros
 from graph_service.propagation.parallel import parallel
 
@@ -32,43 +32,6 @@ def relaxation(alpha: float, products: int) -> Float64:
     for k in range(1, products):
         omegas[k] = 1 / (1 - alpha**2 * omegas[k - 1] / (2 if k == 1 else 4))
     return omegas
-
-
-def _blender(size: int) -> Callable[..., None]:
-    """Return the function that writes `size` columns of new · P · here + old · there to a row of `there`."""
-    gather = gatherer(size)
-
-    def blend(
-        indptr: Int64, indices: Int32, weights: Floats, node: int, here: Float32, there: Float32, column: int,
-        new: np.float32, old: np.float32,
-    ) -> None:  # fmt: skip
-        heard = gather(indptr, indices, weights, node, here, column)
-        kept = add_scaled(zeros(size), old, load(there, node, column, size))
-        store(there, node, column, add_scaled(kept, new, heard))
-
-    return inlined(blend, size)
-
-
-_blend_128, _blend_64, _blend_32, _blend_16 = (_blender(size) for size in SIZES)
-
-
-@njit(forceinline=True, error_model="numpy")
-def _blend_row(
-    indptr: Int64, indices: Int32, weights: Floats, node: int, here: Float32, there: Float32,
-    new: np.float32, old: np.float32,
-) -> None:  # fmt: skip
-    width, column = here.shape[1], 0
-    while column + 128 <= width:
-        _blend_128(indptr, indices, weights, node, here, there, column, new, old)
-        column += 128
-    if column + 64 <= width:
-        _blend_64(indptr, indices, weights, node, here, there, column, new, old)
-        column += 64
-    if column + 32 <= width:
-        _blend_32(indptr, indices, weights, node, here, there, column, new, old)
-        column += 32
-    if column + 16 <= width:
-        _blend_16(indptr, indices, weights, node, here, there, column, new, old)
 
 
 @parallel
@@ -107,10 +70,50 @@ def semi_iterate(
                 own[s, c] = here[sources[s], c]
                 here[sources[s], c] += seeds[s, c]
         new, old = np.float32(omega * alpha), np.float32(1.0 - omega)
-        for i in prange(len(here)):
-            _blend_row(indptr, indices, weights, i, here, there, new, old)
+        _blend(indptr, indices, weights, here, there, new, old)
         for s in prange(len(sources)):
             for c in range(here.shape[1]):
                 here[sources[s], c] = own[s, c]
         here, there = there, here
     return here
+
+
+def _blender(size: int) -> Callable[..., None]:
+    """Return the kernel that makes `size` columns of `there` new · P · here + old · there."""
+    gather = gatherer(size)
+
+    def blend(
+        indptr: Int64, indices: Int32, weights: Floats, here: Float32, there: Float32, column: int,
+        new: np.float32, old: np.float32,
+    ) -> None:  # fmt: skip
+        for i in prange(len(here)):
+            heard = gather(indptr, indices, weights, i, here, column)
+            kept = add_scaled(zeros(size), old, load(there, i, column, size))
+            store(there, i, column, add_scaled(kept, new, heard))
+
+    # A name for each size, as cached kernels are linked by name.
+    blend.__qualname__ = f"blend_{size}"
+    compiled: Callable[..., None] = njit(parallel=True, error_model="numpy")(blend)
+    return compiled
+
+
+_blend_128, _blend_64, _blend_32, _blend_16 = (_blender(size) for size in SIZES)
+
+
+@njit(error_model="numpy")
+def _blend(
+    indptr: Int64, indices: Int32, weights: Floats, here: Float32, there: Float32,
+    new: np.float32, old: np.float32,
+) -> None:  # fmt: skip
+    width, column = here.shape[1], 0
+    while column + 128 <= width:
+        _blend_128(indptr, indices, weights, here, there, column, new, old)
+        column += 128
+    if column + 64 <= width:
+        _blend_64(indptr, indices, weights, here, there, column, new, old)
+        column += 64
+    if column + 32 <= width:
+        _blend_32(indptr, indices, weights, here, there, column, new, old)
+        column += 32
+    if column + 16 <= width:
+        _blend_16(indptr, indices, weights, here, there, column, new, old)

@@ -13,7 +13,7 @@ from graph_service.propagation.gather import gatherer
 from graph_service.propagation.lanes import SIZES, store, total
 from graph_service.propagation.parallel import parallel, parallel_within
 
-__all__ = ["UNREACHED", "average", "steps_fast", "steps_wide"]
+__all__ = ["UNREACHED", "multiply", "steps_fast", "steps_wide"]
 
 UNREACHED = -(2**30)
 """Exponent of a row that no label has reached; its mass is 0."""
@@ -49,18 +49,10 @@ def steps_fast(
     """
     sums = np.empty(len(clamped), np.float32)
     for _ in range(steps):
-        if _multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
+        if multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
             return there, False
         here, there = there, here
     return here, True
-
-
-@parallel_within
-def average(indptr: Int64, indices: Int32, weights: Float32, here: Float32, there: Float32) -> None:
-    """Write P · `here` to `there`; both are as `lane_rows` makes them."""
-    nothing = np.zeros(len(here), np.bool_)
-    sums = np.empty(len(here), np.float32)
-    _multiply(indptr, indices, weights, nothing, here, there, sums, 0.0)
 
 
 @parallel
@@ -101,7 +93,7 @@ def steps_wide(
                     top += shift
                 next_mass[i], next_exponent[i] = arriving, top
                 rounded[row] = shares[row]
-        _multiply(indptr, indices, rounded, clamped, here, there, sums, 0.0)
+        multiply(indptr, indices, rounded, clamped, here, there, sums, 0.0)
         here, there = there, here
         mass, next_mass = next_mass, mass
         exponent, next_exponent = next_exponent, exponent
@@ -166,7 +158,7 @@ _multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for
 
 
 @njit(error_model="numpy")
-def _multiply(
+def multiply(
     indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
     sums: Float32, faint: float,
 ) -> int:  # fmt: skip
