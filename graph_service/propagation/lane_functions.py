@@ -75,7 +75,7 @@ class _Math:
         return value
 
     def exp(self, x: Any) -> Any:
-        """Exponentials: 2^n exp(r), where n is whole and |r| at most ln(2) / 2."""
+        """Powers of e: of 2, and of a rest between ±ln(2) / 2."""
         build = self.builder
         x = self.call("maxnum", x, self.all(_LEAST))
         whole = self.call("rint", build.fmul(x, self.all(_LOG2_E)))
@@ -87,7 +87,7 @@ class _Math:
         return build.fmul(build.fadd(tail, self.all(1.0)), power)
 
     def log(self, x: Any) -> Any:
-        """Logarithms: n ln(2) + log(m), where x = 2^n m and m lies between √½ and √2."""
+        """Logarithms: those of a power of 2, and of a rest between √½ and √2."""
         build = self.builder
         bits = build.bitcast(x, self.ints)
         exponent = build.ashr(build.sub(bits, self.all(_ROOT_HALF)), self.all(23))

@@ -17,7 +17,21 @@ from numba import types
 from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["SIZES", "add_rows", "add_scaled", "apart", "lane_rows", "load", "store", "total", "zeros"]
+__all__ = [
+    "SIZES",
+    "Vector",
+    "add_rows",
+    "add_scaled",
+    "address_of",
+    "apart",
+    "compiled",
+    "fused",
+    "lane_rows",
+    "load",
+    "store",
+    "total",
+    "zeros",
+]
 
 SIZES = 128, 64, 32, 16
 """Lengths of vectors that a row is cut into, greatest first."""
@@ -42,7 +56,7 @@ def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
     return raw[start : start + size].view(np.float32).reshape(rows, width)
 
 
-class _Vector(types.Type):
+class Vector(types.Type):
     """The numba type of `size` float32 in registers."""
 
     def __init__(self, size: int) -> None:
@@ -51,13 +65,13 @@ class _Vector(types.Type):
         super().__init__(name=f"Vector({size})")
 
 
-@register_model(_Vector)
+@register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, fe_type: _Vector) -> None:
+    def __init__(self, manager: Any, fe_type: Vector) -> None:
         super().__init__(manager, fe_type, fe_type.ir)  # type: ignore[no-untyped-call]
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, place: list[Any], vector: _Vector) -> Any:
+def address_of(context: Any, builder: Any, kind: Any, array: Any, place: list[Any], vector: Vector) -> Any:
     """Return the address of `array[place]` as that of a vector."""
     parts = context.make_array(kind)(context, builder, array)
     shape = cgutils.unpack_tuple(builder, parts.shape)
@@ -73,7 +87,8 @@ def _call_llvm(builder: Any, name: str, result: Any, args: list[Any], **flags: A
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args, **flags)
 
 
-def _fused(builder: Any, vector: _Vector, addend: Any, weight: Any, row: Any) -> Any:
+def fused(builder: Any, vector: Vector, addend: Any, weight: Any, row: Any) -> Any:
+    """Return `addend + weight * row`, where `weight` is a number."""
     undefined = ir.Constant(vector.ir, ir.Undefined)
     single = builder.insert_element(undefined, weight, ir.Constant(ir.IntType(32), 0))
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.size), None)
@@ -81,15 +96,15 @@ def _fused(builder: Any, vector: _Vector, addend: Any, weight: Any, row: Any) ->
     return _call_llvm(builder, f"llvm.fmuladd.v{vector.size}f32", vector.ir, [weights, row, addend])
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Make `function` an intrinsic to which an integer constant comes as a literal."""
     return intrinsic(prefer_literal=True)(function)
 
 
-@_compiled
+@compiled
 def zeros(typing_context: Any, size: Any) -> Any:
     """Return a vector of zeros; `size` is a constant, one of `SIZES`."""
-    vector = _Vector(size.literal_value)
+    vector = Vector(size.literal_value)
 
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
         return ir.Constant(vector.ir, None)
@@ -97,41 +112,41 @@ def zeros(typing_context: Any, size: Any) -> Any:
     return vector(size), generate
 
 
-@_compiled
+@compiled
 def load(typing_context: Any, array: Any, row: Any, column: Any, size: Any) -> Any:
     """Return `array[row, column : column + size]` of a float32 array that `lane_rows` made."""
-    vector = _Vector(size.literal_value)
+    vector = Vector(size.literal_value)
 
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
-        address = _address(context, builder, array, args[0], list(args[1:3]), vector)
+        address = address_of(context, builder, array, args[0], list(args[1:3]), vector)
         return builder.load(address, align=_LINE)
 
     return vector(array, types.intp, types.intp, size), generate
 
 
-@_compiled
+@compiled
 def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
     """Write a vector to `array[row, column : column + size]`; `array` as in `load`."""
 
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
-        address = _address(context, builder, array, args[0], list(args[1:3]), vector)
+        address = address_of(context, builder, array, args[0], list(args[1:3]), vector)
         builder.store(args[3], address, align=_LINE)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, vector), generate
 
 
-@_compiled
+@compiled
 def add_scaled(typing_context: Any, vector: Any, weight: Any, other: Any) -> Any:
     """Return `vector + weight * other` for a float32 weight, fused where the CPU can."""
 
     def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
-        return _fused(builder, vector, *args)
+        return fused(builder, vector, *args)
 
     return vector(vector, types.float32, vector), generate
 
 
-@_compiled
+@compiled
 def add_rows(
     typing_context: Any,
     vector: Any,
@@ -160,16 +175,16 @@ def add_rows(
         for offset in range(count.literal_value):
             place = builder.add(args[3], ir.Constant(args[3].type, offset))
             index = builder.sext(builder.load(builder.gep(index_at, [place])), ir.IntType(64))
-            address = _address(context, builder, rows, args[4], [index, args[5]], vector)
+            address = address_of(context, builder, rows, args[4], [index, args[5]], vector)
             row = builder.load(address, align=_LINE)
             weight = builder.load(builder.gep(weight_at, [place]))
-            sums[offset % 2] = _fused(builder, vector, sums[offset % 2], weight, row)
+            sums[offset % 2] = fused(builder, vector, sums[offset % 2], weight, row)
         return builder.fadd(*sums)
 
     return vector(vector, weights, indices, types.intp, rows, types.intp, count), generate
 
 
-@_compiled
+@compiled
 def total(typing_context: Any, vector: Any) -> Any:
     """Return the sum of a vector as float32, added in any order."""
 
@@ -181,7 +196,7 @@ def total(typing_context: Any, vector: Any) -> Any:
     return types.float32(vector), generate
 
 
-@_compiled
+@compiled
 def apart(typing_context: Any, vector: Any, other: Any) -> Any:
     """Return the sum of |vector - other| as float32, added in any order."""
 
