@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.engine.nodes import Nodes, key_of
-from graph_service.engine.vectors import unit
 from graph_service.neighbours.graph import NeighbourGraph
 
 __all__ = ["Encoder", "Staging"]
@@ -58,9 +57,8 @@ class Staging:
         content_hashes: tuple[bytes, ...],
     ) -> None:
         """Stage kept vectors (n, dimension) of n samples, in place of those staged before."""
-        units = unit(vectors)
         for i, row in enumerate(rows):
-            self.nodes.put(row, key_of(content_hashes[i], vectors[i]), units[i])
+            self.nodes.put(row, key_of(content_hashes[i], vectors[i]), vectors[i])
             self.content_hashes[row] = content_hashes[i]
 
     def drop(self, row: int) -> None:

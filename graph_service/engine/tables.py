@@ -17,7 +17,6 @@ from graph_service.engine.labels import LabelTable
 from graph_service.engine.limits import Limits
 from graph_service.engine.nodes import Nodes, key_of
 from graph_service.engine.staging import Encoder, Staging
-from graph_service.engine.vectors import unit
 from graph_service.events import (
     DatasetCreated,
     DatasetUpdated,
@@ -120,11 +119,11 @@ class Tables:
             case _:
                 assert_never(event)
 
-    def flush(self) -> None:
-        """Bring the graphs in line with what was applied."""
-        self.nodes.flush()
+    def flush(self, *, settle: bool = True) -> None:
+        """Bring the graphs in line with what was applied; their lists too unless told not to settle."""
+        self.nodes.flush(settle=settle)
         if self.staging is not None:
-            self.staging.nodes.flush()
+            self.staging.nodes.flush(settle=settle)
 
     @property
     def pending(self) -> int:
@@ -132,7 +131,6 @@ class Tables:
         return self.nodes.pending + (self.staging.nodes.pending if self.staging is not None else 0)
 
     def _add_samples(self, event: SamplesAdded) -> None:
-        vectors = unit(event.vectors)
         for i, sample in enumerate(event.ids):
             content_hash = event.content_hashes[i]
             key = key_of(content_hash, event.vectors[i])
@@ -144,7 +142,7 @@ class Tables:
             elif self.staging is not None and self.nodes.key(row) != key:
                 self.staging.drop(row)  # it is of another image
             self.content_hashes[row] = content_hash
-            self.nodes.put(row, key, vectors[i])
+            self.nodes.put(row, key, event.vectors[i])
         self.sample_version += 1
 
     def _move(self, event: VectorsStaged | VectorsDiscarded | EncoderChanged) -> None:

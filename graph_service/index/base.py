@@ -47,6 +47,10 @@ class Index(Protocol):
         """Number of slots held."""
         ...
 
+    def surveys_exactly(self, count: int) -> bool:
+        """Whether with `count` slots held no survey would miss anything."""
+        ...
+
     def add(self, slots: Int32Array) -> None:
         """Takes in slots not held now, distinct, whose vectors are in the table already."""
         ...
@@ -68,7 +72,7 @@ class Index(Protocol):
         """
         ...
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
+    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
         """`search`, and in the same pass the slots nearer to a query than their radius.
 
         Args:
@@ -76,6 +80,8 @@ class Index(Protocol):
             k: as for `search`; also the length of the lists the touches are wanted for.
             radii: float32, one for each slot up to the highest held: slot j is touched by a query whose
                 similarity to it exceeds radii[j]. Infinity: never touched.
+            neighbours: int32 (len(radii), any), whom each slot lists now, held slots or -1. An approximate
+                index finds its way by them.
 
         Returns:
             Of each slot all touches or, where they are many, at least its k highest. An approximate

@@ -74,9 +74,13 @@ class AutoIndex:
         """See `Index.search`."""
         return self._answering.search(queries, k)
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
+    def surveys_exactly(self, count: int) -> bool:
+        """Up to the switch."""
+        return count <= self._switch_at
+
+    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
         """See `Index.survey`."""
-        return self._answering.survey(queries, k, radii)
+        return self._answering.survey(queries, k, radii, neighbours)
 
     @property
     def _answering(self) -> Index:

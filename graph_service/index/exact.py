@@ -14,6 +14,8 @@ from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, Vec
 __all__ = ["ExactIndex"]
 
 _QUERIES = 1024
+_WIDENED = 2**21
+"""Numbers of the table made float32 at a time: what a core's cache holds."""
 _NO_TOUCHES = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
@@ -45,6 +47,10 @@ class ExactIndex:
         """The slots held, int32 (n,), rising."""
         return np.flatnonzero(self._held).astype(np.int32)
 
+    def surveys_exactly(self, count: int) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
     def add(self, slots: Int32Array) -> None:
         """See `Index.add`. O(m)."""
         self._end = max(self._end, int(slots.max(initial=-1)) + 1)
@@ -58,10 +64,13 @@ class ExactIndex:
     def search(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array]:
         """See `Index.search`. Exact up to float32 rounding."""
         untouchable = np.full(self._end, np.inf, dtype=np.float32)
-        return self.survey(queries, k, untouchable)[:2]
+        return self._survey(queries, k, untouchable)[:2]
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
+    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:  # noqa: ARG002
         """See `Index.survey`. Misses nothing."""
+        return self._survey(queries, k, radii)
+
+    def _survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
         lists = empty_lists(len(queries), k)
         touches: list[tuple[npt.NDArray[np.int64], Int32Array, Float32Array]] = [_NO_TOUCHES]
         for start in range(0, len(queries), _QUERIES):
@@ -78,12 +87,11 @@ class ExactIndex:
 
     def _products(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
         """First slot and similarities (m, block // m) of one range of slots after another; dead: -inf."""
-        width = max(1, self._block // max(1, len(queries)))
+        width = max(1, min(self._block // max(1, len(queries)), _WIDENED // self._vectors.dimension))
         for low in range(0, self._end, width):
             held = self._held[low : min(low + width, self._end)]
             if held.any():
-                products = queries @ self._vectors[low : low + len(held)].T
-                np.clip(products, -1, 1, out=products)
+                products = self._vectors.similarities(queries, low, low + len(held))
                 if not held.all():
                     products[:, ~held] = -np.inf
                 yield low, products

@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from graph_service.index.base import Survey
 from graph_service.index.exact import ExactIndex
+from graph_service.index.joining import join
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable, grown
 
 __all__ = ["HnswIndex"]
 
 _LEAST_ROOM = 1024
-_WIDTH_HOLDS_TO = 20_000
-_WIDTH_GROWTH = 0.4
 
 
 class HnswIndex:
@@ -31,11 +30,9 @@ class HnswIndex:
         vectors: the table the slots refer to.
         links: neighbours kept by a node on the upper layers (M); the lowest has twice as many.
         ef_construction: candidates weighed when a node is linked in.
-        ef_search: candidates kept while searching, at least.
-        width: slots a survey looks at for touches among up to 20,000 held; beyond, it grows with their
-            number to the power 0.4. Touches lie in the *reverse* neighbourhood, of which a search of k sees
-            little. On 20,000 EfficientNet features of CIFAR-10 images 1.2% of them have a rank beyond 400,
-            and from 2,500 to 20,000 images the rank with that share beyond it grew with that power.
+        ef_search: candidates kept while searching, at least; a survey looks at all of them and at those who
+            list one. Of the reverse neighbours of CIFAR-10 images (EfficientNet features, lists of 10) 98%
+            are among these with 64 candidates, 94% with 32.
     """
 
     name = "hnsw"
@@ -47,13 +44,11 @@ class HnswIndex:
         links: int = 16,
         ef_construction: int = 200,
         ef_search: int = 128,
-        width: int = 400,
     ) -> None:
         self._vectors = vectors
         self._links = links
         self._ef_construction = ef_construction
         self._ef_search = ef_search
-        self._width = width
         self._scan = ExactIndex(vectors)
         self._graph = self._empty_graph(_LEAST_ROOM)
         self._labels = 0
@@ -101,16 +96,16 @@ class HnswIndex:
         found = self._query(queries, k)
         return self._scan.search(queries, k) if found is None else found
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array) -> Survey:
-        """See `Index.survey`. Sees touches among a query's nearest only, see `width`."""
-        found = self._query(queries, max(k, self._reach()))
+    def surveys_exactly(self, count: int) -> bool:  # noqa: ARG002
+        """Never: even where a scan answers, it is because the graph cannot."""
+        return False
+
+    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
+        """See `Index.survey`. Sees touches among a query's nearest and those who list them; see `join`."""
+        found = self._query(queries, max(k, self._ef_search))
         if found is None:
-            return self._scan.survey(queries, k, radii)
-        slots, similarities = found
-        rows, columns = np.nonzero(similarities > radii[slots])
-        return Survey(
-            slots[:, :k], similarities[:, :k], rows, slots[rows, columns], similarities[rows, columns]
-        )
+            return self._scan.survey(queries, k, radii, neighbours)
+        return join(self._vectors, queries, found, k, radii, neighbours)
 
     def _query(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array] | None:
         """The k nearest by the graph; None where a scan is the better or the only way."""
@@ -124,11 +119,6 @@ class HnswIndex:
         slots: Int32Array = self._slot_of[labels.astype(np.int64)]
         similarities: Float32Array = np.clip(1 - distances, -1, 1)
         return slots, similarities
-
-    def _reach(self) -> int:
-        """Slots to look at for touches, by the number held."""
-        growth: float = max(1, len(self) / _WIDTH_HOLDS_TO) ** _WIDTH_GROWTH
-        return round(self._width * growth)
 
     def _empty_graph(self, room: int) -> hnswlib.Index:
         """With room for `room` labels."""

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from graph_service.index.base import Index
 from graph_service.index.choose import SWITCH_AT, IndexKind, make_index
 from graph_service.index.ranking import empty_lists, take_in
-from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, VectorTable, grown
+from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors, VectorTable, grown
 
 __all__ = ["NeighbourGraph"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Vectors = npt.NDArray[np.floating]
 
 _NO_SLOTS: Int32Array = np.zeros(0, dtype=np.int32)
 
@@ -53,11 +54,13 @@ class NeighbourGraph:
         )
         self._neighbours, self._similarities = empty_lists(0, k)
         self._alive: BoolArray = np.zeros(0, dtype=np.bool_)
+        # Which slots have a list and are in the index: those alive, but for what waits to be settled.
+        self._settled: BoolArray = np.zeros(0, dtype=np.bool_)
         self._capacity = 0
 
     def __len__(self) -> int:
         """Number of nodes alive."""
-        return len(self._index)
+        return int(np.count_nonzero(self._alive))
 
     @property
     def capacity(self) -> int:
@@ -91,8 +94,12 @@ class NeighbourGraph:
         """The vectors of slots, float32 (m, dimension), a copy."""
         return self._vectors[slots]
 
-    def freeze_vectors(self) -> Float32Array:
-        """The vectors by slot, float32 (capacity, dimension), as they are now and will stay in this view."""
+    def kept(self, slots: Int32Array) -> npt.NDArray[np.float16]:
+        """The vectors of slots just as they are kept, float16 (m, dimension), a copy."""
+        return self._vectors.kept[slots]
+
+    def freeze_vectors(self) -> UnitVectors:
+        """The vectors by slot, (capacity, dimension), as they are now and will stay in this view."""
         return self._vectors.freeze(self._capacity)
 
     def search(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array]:
@@ -103,8 +110,9 @@ class NeighbourGraph:
         self,
         *,
         remove: Int32Array = _NO_SLOTS,
-        add: Float32Array | None = None,
-        move: tuple[Int32Array, Float32Array] | None = None,
+        add: Vectors | None = None,
+        move: tuple[Int32Array, Vectors] | None = None,
+        settle: bool = True,
     ) -> Int32Array:
         """Removes nodes, gives others a new vector in their slot, and adds nodes.
 
@@ -113,8 +121,10 @@ class NeighbourGraph:
 
         Args:
             remove: int32 (r,), slots alive.
-            add: float32 (m, dimension), unit rows.
-            move: slots int32 (v,) alive, and their new vectors float32 (v, dimension), unit rows.
+            add: (m, dimension), rows of unit length up to rounding; they are kept as float16.
+            move: slots int32 (v,) alive, and their new vectors (v, dimension) likewise.
+            settle: whether to make the lists right. If not, the nodes added and moved have no list and are in
+                none, until the next update that settles: it has more to choose from how.
 
         Returns:
             The slots given to the added nodes, int32 (m,), in order: the lowest free ones, those just
@@ -123,13 +133,16 @@ class NeighbourGraph:
         Raises:
             ValueError: a slot removed or moved is not alive, or named twice. Nothing was changed.
         """
-        added = np.zeros((0, self._vectors.dimension), np.float32) if add is None else add
+        added: Vectors = np.zeros((0, self._vectors.dimension), np.float16) if add is None else add
         moved, moved_vectors = move if move is not None else (_NO_SLOTS, added[:0])
         leaving = np.concatenate([remove, moved])
         self._check_alive(leaving)
         self._leave(leaving)
         fresh = self._free_slots(len(added), besides=moved)
-        self._enter(np.concatenate([moved, fresh]), np.concatenate([moved_vectors, added]))
+        self._place(moved, moved_vectors)
+        self._place(fresh, added)
+        if settle:
+            self._settle()
         return fresh
 
     def _check_alive(self, slots: Int32Array) -> None:
@@ -151,34 +164,48 @@ class NeighbourGraph:
         """Takes nodes out of the graph and refills the lists that held them."""
         if not len(slots):
             return
-        self._index.remove(slots)
+        listed = slots[self._settled[slots]]
         self._alive[slots] = False
-        self._neighbours[slots] = -1
-        self._similarities[slots] = -np.inf
+        if not len(listed):
+            return
+        self._index.remove(listed)
+        self._settled[listed] = False
+        self._neighbours[listed] = -1
+        self._similarities[listed] = -np.inf
         # One entry more than there are slots, so that padding, -1, reads False.
         gone = np.zeros(self._capacity + 1, dtype=np.bool_)
-        gone[slots] = True
+        gone[listed] = True
         holders = np.flatnonzero(gone[self._neighbours[: self._capacity]].any(axis=1)).astype(np.int32)
         for part in self._batches(holders):
             self._write(part, *self._index.search(self._vectors[part], self.k + 1))
 
-    def _enter(self, slots: Int32Array, vectors: Float32Array) -> None:
-        """Puts nodes into free slots, finds their neighbours, and enters them into others' lists."""
+    def _place(self, slots: Int32Array, vectors: Vectors) -> None:
+        """Puts nodes into free slots, without lists."""
         self._make_room(int(slots.max(initial=-1)) + 1)
         self._vectors.put(slots, vectors)
-        for part in self._batches(slots):
-            self._index.add(part)
-            # Newcomers and dead slots have empty lists, and must not be touched through them.
-            radii = np.where(self._alive, self._similarities[:, -1], np.float32(np.inf))
-            self._alive[part] = True
-            survey = self._index.survey(self._vectors[part], self.k + 1, radii[: self._capacity])
-            self._write(part, survey.slots, survey.similarities)
-            take_in(
-                (self._neighbours, self._similarities),
-                survey.touched,
-                part[survey.rows],
-                survey.touch_similarities,
-            )
+        self._alive[slots] = True
+
+    def _settle(self) -> None:
+        """Gives lists to the nodes that have none, and enters these nodes into others' lists."""
+        newcomers = np.flatnonzero(self._alive & ~self._settled).astype(np.int32)
+        for part in self._batches(newcomers):
+            self._enter(part)
+
+    def _enter(self, slots: Int32Array) -> None:
+        """Finds the neighbours of newcomers, and enters them into others' lists."""
+        self._index.add(slots)
+        # Newcomers and dead slots have empty lists, and must not be touched through them.
+        radii = np.where(self._settled, self._similarities[:, -1], np.float32(np.inf))[: self._capacity]
+        lists = self._neighbours[: self._capacity]
+        survey = self._index.survey(self._vectors[slots], self.k + 1, radii, lists)
+        self._settled[slots] = True
+        self._write(slots, survey.slots, survey.similarities)
+        take_in(
+            (self._neighbours, self._similarities),
+            survey.touched,
+            slots[survey.rows],
+            survey.touch_similarities,
+        )
 
     def _write(self, nodes: Int32Array, slots: Int32Array, similarities: Float32Array) -> None:
         """Makes lists of k + 1 found the lists of `nodes`, each without the node itself."""
@@ -192,6 +219,7 @@ class NeighbourGraph:
         self._neighbours = grown(self._neighbours, capacity, -1)
         self._similarities = grown(self._similarities, capacity, -np.inf)
         self._alive = grown(self._alive, capacity, fill=False)
+        self._settled = grown(self._settled, capacity, fill=False)
 
     def _batches(self, slots: Int32Array) -> Iterator[Int32Array]:
         for start in range(0, len(slots), self._batch):

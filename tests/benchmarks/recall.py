@@ -23,7 +23,7 @@ from graph_service.index.base import Index
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable
 from graph_service.neighbours import NeighbourGraph
 
-HNSW_OPTIONS = ("links", "ef_construction", "ef_search", "width")
+HNSW_OPTIONS = ("links", "ef_construction", "ef_search")
 
 
 def load(path: Path, rows: int | None) -> Float32Array:

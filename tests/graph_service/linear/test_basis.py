@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graph_service.index.vectors import VectorTable
 from graph_service.linear import basis as module
 from graph_service.linear.basis import COMPONENTS, fit_basis
 
@@ -87,6 +88,11 @@ def test_blocks_equal_one_product(monkeypatch):
     monkeypatch.setattr(module, "_BLOCK", 7)
     np.testing.assert_allclose(found.project(vectors), whole, atol=1e-5)
     assert found.project(vectors[:0]).shape == (0, 30)
+    table = VectorTable(30)
+    table.put(np.arange(1000, dtype=np.int32), vectors)
+    rows = np.arange(998, -1, -3, dtype=np.int32)
+    np.testing.assert_allclose(found.project(table.freeze(1000), rows), whole[rows], atol=5e-3)
+    np.testing.assert_allclose(found.project(vectors, rows), whole[rows], atol=1e-5)
 
 
 @pytest.mark.parametrize("dimension", [1, 4, 500])

@@ -1,0 +1,200 @@
+"""Whose lists newcomers enter, found through the lists themselves.
+
+The nodes whose lists a newcomer q enters are its *reverse* neighbours: q is near to them, though many
+others may be nearer to q. A search for q's nearest sees few of those that lie far out. But what is near
+to an outlier is mostly near to q too, so the outlier's list holds something that the search did find: the
+candidates are the nodes found, and all who list one of them (as in NN-descent, Dong et al. 2011).
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.index.base import Survey
+from graph_service.index.half import Bits, dot_with, kernel
+from graph_service.index.threads import CORES, in_parts
+from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors
+
+__all__ = ["join"]
+
+Int64Array = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+Touches = tuple[Int64Array, Int32Array, Float32Array]
+
+_LEAST_PART = 64
+"""Queries worth a thread."""
+_LEAST_LISTS = 65_536
+"""Lists worth a thread."""
+
+
+def join(
+    vectors: UnitVectors,
+    queries: Float32Array,
+    found: tuple[Int32Array, Float32Array],
+    k: int,
+    radii: Float32Array,
+    neighbours: Int32Array,
+) -> Survey:
+    """What queries find, once all who list one of the w nodes found are looked at too.
+
+    Costs a pass over all lists and, for each query, about w (1 + mean length of a list) products.
+
+    Args:
+        vectors: of all slots.
+        queries: float32 (m, d), unit rows.
+        found: of a search: slots int32 (m, w), distinct in a row and padded with -1, and similarities; w at
+            least k.
+        k: length of the lists returned.
+        radii: as for `Index.survey`.
+        neighbours: int32 (slots, any), the lists, padded with -1.
+    """
+    starts, holders = _holders(neighbours, found[0])
+    seen, seen_similarities = np.ascontiguousarray(found[0]), np.ascontiguousarray(found[1])
+    slots, similarities = seen[:, :k].copy(), seen_similarities[:, :k].copy()
+
+    def part(low: int, high: int) -> Touches:
+        rows, touched, touch_similarities = _join(
+            queries[low:high],
+            vectors.bits,
+            vectors.scales,
+            seen[low:high],
+            seen_similarities[low:high],
+            slots[low:high],
+            similarities[low:high],
+            starts,
+            holders,
+            radii,
+        )
+        return rows + low, touched, touch_similarities
+
+    parts = in_parts(part, len(queries), max(_LEAST_PART, -(-len(queries) // CORES)))
+    none: Touches = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    touches = (np.concatenate(column) for column in zip(none, *parts, strict=True))
+    return Survey(slots, similarities, *touches)
+
+
+def _holders(neighbours: Int32Array, named: Int32Array) -> tuple[Int64Array, Int32Array]:
+    """Who lists a named slot: those who list slot j are holders[starts[j] : starts[j + 1]]."""
+    # One entry more than there are slots, so that padding, -1, marks nothing.
+    wanted = np.zeros(max(len(neighbours), int(named.max(initial=-1)) + 1) + 1, np.bool_)
+    wanted[named] = True
+    wanted[-1] = False
+    parts = in_parts(
+        lambda low, high: _entries(neighbours, wanted, low, high),
+        len(neighbours),
+        max(_LEAST_LISTS, -(-len(neighbours) // CORES)),
+    )
+    return _grouped(neighbours, np.concatenate([np.zeros(0, np.int64), *parts]), len(wanted))
+
+
+@kernel
+def _entries(neighbours: Int32Array, wanted: BoolArray, low: int, high: int) -> Int64Array:
+    """The places, row · k + column, of the entries in rows `low` to `high` - 1 that name a wanted slot."""
+    k = neighbours.shape[1]
+    count = 0
+    for i in range(low, high):
+        for t in range(k):
+            count += wanted[neighbours[i, t]]
+    places = np.empty(count, np.int64)
+    count = 0
+    for i in range(low, high):
+        for t in range(k):
+            if wanted[neighbours[i, t]]:
+                places[count] = i * k + t
+                count += 1
+    return places
+
+
+@kernel
+def _grouped(neighbours: Int32Array, places: Int64Array, slots: int) -> tuple[Int64Array, Int32Array]:
+    """The rows of the entries at `places`, by the slot that the entry names: a counting sort."""
+    k = neighbours.shape[1]
+    starts = np.zeros(slots + 1, np.int64)
+    for place in places:
+        starts[neighbours[place // k, place % k] + 1] += 1
+    for j in range(slots):
+        starts[j + 1] += starts[j]
+    ends = starts.copy()
+    holders = np.empty(len(places), np.int32)
+    for place in places:
+        named = neighbours[place // k, place % k]
+        holders[ends[named]] = place // k
+        ends[named] += 1
+    return starts, holders
+
+
+@kernel
+def _candidates(
+    found: Int32Array, starts: Int64Array, holders: Int32Array, seen: Int32Array, mark: int
+) -> Int32Array:
+    """The slots one query found, then those who list one of them, each once; their `seen` becomes `mark`."""
+    named = 0
+    most = 0
+    while named < len(found) and found[named] >= 0:
+        seen[found[named]] = mark
+        most += starts[found[named] + 1] - starts[found[named]]
+        named += 1
+    slots = np.empty(named + most, np.int32)
+    slots[:named] = found[:named]
+    count = named
+    for t in range(named):
+        for p in range(starts[found[t]], starts[found[t] + 1]):
+            if seen[holders[p]] != mark:
+                seen[holders[p]] = mark
+                slots[count] = holders[p]
+                count += 1
+    return slots[:count]
+
+
+@kernel
+def _join(
+    queries: Float32Array, bits: Bits, scales: Float32Array, found: Int32Array,
+    found_similarities: Float32Array, slots: Int32Array, similarities: Float32Array,
+    starts: Int64Array, holders: Int32Array, radii: Float32Array,
+) -> tuple[Int64Array, Int32Array, Float32Array]:  # fmt: skip
+    """Improve the lists of queries in place, and return the touches: query, slot, similarity."""
+    room = 4 * slots.size + 64
+    rows: Int64Array = np.empty(room, np.int64)
+    touched: Int32Array = np.empty(room, np.int32)
+    touch_similarities: Float32Array = np.empty(room, np.float32)
+    count = 0
+    seen = np.full(len(starts), -1, np.int32)
+    for q in range(len(queries)):
+        candidates = _candidates(found[q], starts, holders, seen, q)
+        if count + len(candidates) > room:
+            room = 2 * room + len(candidates)
+            rows, touched = _longer(rows, room), _longer(touched, room)
+            touch_similarities = _longer(touch_similarities, room)
+        for t in range(len(candidates)):
+            i = candidates[t]
+            if t < found.shape[1] and found[q, t] == i:
+                similarity = found_similarities[q, t]
+            else:
+                product = dot_with(queries[q], bits, i) * scales[i]
+                similarity = min(np.float32(1), max(np.float32(-1), product))
+                if similarity > similarities[q, -1]:
+                    insert(slots[q], similarities[q], i, similarity)
+            if similarity > radii[i]:
+                rows[count], touched[count], touch_similarities[count] = q, i, similarity
+                count += 1
+    return rows[:count], touched[:count], touch_similarities[:count]
+
+
+@kernel
+def _longer(array: npt.NDArray[Scalar], room: int) -> npt.NDArray[Scalar]:
+    longer = np.empty(room, array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@kernel
+def insert(slots: Int32Array, similarities: Float32Array, slot: int, similarity: np.float32) -> None:
+    """Put a slot into one ranked list, whose last leaves it; behind those of equal similarity."""
+    place = len(slots) - 1
+    while place > 0 and similarities[place - 1] < similarity:
+        slots[place], similarities[place] = slots[place - 1], similarities[place - 1]
+        place -= 1
+    slots[place], similarities[place] = slot, similarity
