@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,13 @@ import numpy.typing as npt
 from graph_service.events import Trust
 
 __all__ = ["LabelColumns", "LabelTable"]
+
+Whole = TypeVar("Whole", int, npt.NDArray[np.int64])
+
+_CODE_BITS = 32
+_CODES = 2**_CODE_BITS - 1
+_FEW = 1024
+"""Changes up to which the order is mended, not made anew."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +43,10 @@ class LabelColumns:
 
 
 class LabelTable:
-    """At most one label a sample and annotator. Single operations take O(1), `columns` a vectorised copy."""
+    """At most one label a sample and annotator. Single operations take O(1), `columns` a vectorised copy.
+
+    Of every label the key is its row and its annotator's code in one number.
+    """
 
     def __init__(self) -> None:
         # One line a label: sample row, annotator code, class index, trust. A free line's row is -1.
@@ -45,6 +56,9 @@ class LabelTable:
         self._by_sample: dict[int, dict[int, int]] = {}
         self._codes: dict[str, int] = {}
         self._counts = {Trust.VERIFIED: 0, Trust.GIVEN: 0}
+        # The keys in order with the lines they are in, but for the changed ones; None where all are changed.
+        self._ordered: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+        self._changed: set[int] = set()
 
     def count(self, trust: Trust) -> int:
         """Return how many labels have this trust."""
@@ -61,26 +75,29 @@ class LabelTable:
             self.drop(row, annotator)
         line = self._free.pop() if self._free else self._new_line()
         self._lines[line] = row, code, class_index, trust
+        self._change(row, code)
         self._by_sample.setdefault(row, {})[code] = line
         self._counts[trust] += 1
 
     def drop(self, row: int, annotator: str) -> None:
         """Take one label back."""
-        labels = self._by_sample[row]
-        self._release(labels.pop(self._codes[annotator]))
+        labels, code = self._by_sample[row], self._codes[annotator]
+        self._release(labels.pop(code))
+        self._change(row, code)
         if not labels:
             del self._by_sample[row]
 
     def drop_sample(self, row: int) -> None:
         """Take all labels of a sample back."""
-        for line in self._by_sample.pop(row, {}).values():
+        for code, line in self._by_sample.pop(row, {}).items():
             self._release(line)
+            self._change(row, code)
 
     def columns(self) -> LabelColumns:
-        """Return a copy of all labels, ordered by sample and annotator; O(m log m)."""
-        lines = self._lines[: self._used]
-        lines = lines[lines[:, 0] >= 0]
-        lines = lines[np.lexsort((lines[:, 1], lines[:, 0]))]
+        """Return a copy of all labels by sample and annotator; O(m), O(m log m) after many changes."""
+        self._ordered = self._mended(*self._ordered) if self._ordered else self._sorted()
+        self._changed.clear()
+        lines = self._lines[self._ordered[1]]
         return LabelColumns(
             samples=lines[:, 0].copy(),
             annotators=lines[:, 1].astype(np.int32),
@@ -88,6 +105,31 @@ class LabelTable:
             trusts=lines[:, 3].astype(np.int8),
             annotator_names=tuple(self._codes),
         )
+
+    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        lines = np.flatnonzero(self._lines[: self._used, 0] >= 0)
+        keys = _key(self._lines[lines, 0], self._lines[lines, 1])
+        order = np.argsort(keys)
+        return keys[order], lines[order]
+
+    def _mended(
+        self, keys: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        changed = np.array(sorted(self._changed), np.int64)
+        places = np.searchsorted(keys, changed)
+        known = keys[np.minimum(places, len(keys) - 1)] == changed if len(keys) else places < 0
+        keys, lines = np.delete(keys, places[known]), np.delete(lines, places[known])
+        found = [self._by_sample.get(key >> _CODE_BITS, {}).get(key & _CODES, -1) for key in changed.tolist()]
+        now = np.array(found, np.int64)
+        places = np.searchsorted(keys, changed[now >= 0])
+        return np.insert(keys, places, changed[now >= 0]), np.insert(lines, places, now[now >= 0])
+
+    def _change(self, row: int, code: int) -> None:
+        if self._ordered:
+            self._changed.add(_key(row, code))
+            if len(self._changed) > _FEW:
+                self._ordered = None
+                self._changed.clear()
 
     def _new_line(self) -> int:
         if self._used == len(self._lines):
@@ -99,3 +141,8 @@ class LabelTable:
         self._counts[Trust(self._lines[line, 3])] -= 1
         self._lines[line, 0] = -1
         self._free.append(line)
+
+
+def _key(row: Whole, code: Whole) -> Whole:
+    """Return numbers, or arrays of them, in the order of (row, code)."""
+    return (row << _CODE_BITS) | code

@@ -56,18 +56,24 @@ class Statements:
     @cached_property
     def columns(self) -> Ints:
         """The column of each label, int64 (m,)."""
-        return np.searchsorted(self.seen, self.classes)
+        of_class: Ints = np.searchsorted(self.seen, np.arange(self.class_count))
+        columns: Ints = of_class[self.classes]
+        return columns
 
     @cached_property
     def labelled(self) -> Ints:
         """The nodes with a label, int64 (l,), rising."""
-        labelled: Ints = np.unique(self.nodes).astype(np.int64)
-        return labelled
+        return self._labelled_and_places[0]
 
     @cached_property
     def places(self) -> Ints:
         """The place of each label's node in `labelled`, int64 (m,)."""
-        return np.searchsorted(self.labelled, self.nodes)
+        return self._labelled_and_places[1]
+
+    @cached_property
+    def _labelled_and_places(self) -> tuple[Ints, Ints]:
+        labelled, places = np.unique(self.nodes, return_inverse=True)
+        return labelled.astype(np.int64), places.astype(np.int64)
 
     @cached_property
     def clamped(self) -> Bools:
@@ -85,7 +91,9 @@ class Statements:
     @cached_property
     def seeds(self) -> Float32:
         """What the labels that count say of each of `labelled`: float32 (l, c), rows sum to 1."""
-        rows = np.zeros((len(self.labelled), len(self.seen)), np.float32)
-        np.add.at(rows, (self.places[self.counting], self.columns[self.counting]), 1)
+        shape = len(self.labelled), len(self.seen)
+        cells = self.places[self.counting] * shape[1] + self.columns[self.counting]
+        counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+        rows: Float32 = counts.astype(np.float32)
         rows /= rows.sum(axis=1, keepdims=True)
         return rows
