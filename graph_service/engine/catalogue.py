@@ -37,15 +37,17 @@ class Catalogue:
         """
         for name in self._store.names():
             if self._closed == "SHUTTING_DOWN":
-                self._refuse_unless_open()
+                self.refuse_unless_open()
             dataset = self._hold(Dataset(self._store.open(name), self._limits))
-            summary = dataset.summary()
+            summary = dataset.summary
             _logger.info("dataset %s: revision %d, %d samples", name, summary.revision, summary.sample_count)
         self._closed = None
 
     def close(self) -> None:
-        """Refuse what comes from now on."""
+        """Refuse what comes from now on; begin nothing in the background, and wake who watches."""
         self._closed = "SHUTTING_DOWN"
+        for dataset in list(self._datasets.values()):
+            dataset.currency.close()
 
     def trouble(self) -> str | None:
         """Say why writes cannot be acknowledged; None when the log answers and every dataset takes them."""
@@ -57,7 +59,7 @@ class Catalogue:
 
     def all(self) -> list[Dataset]:
         """Return every dataset, ordered by name."""
-        self._refuse_unless_open()
+        self.refuse_unless_open()
         return [dataset for _, dataset in sorted(self._datasets.items())]
 
     def get(self, name: str) -> Dataset:
@@ -67,7 +69,7 @@ class Catalogue:
             InvalidArgument: FIELD_REQUIRED, `name` is empty.
             NotFound: UNKNOWN_DATASET.
         """
-        self._refuse_unless_open()
+        self.refuse_unless_open()
         if not name:
             raise InvalidArgument("FIELD_REQUIRED", "dataset is empty", field="dataset")
         dataset = self._datasets.get(name)
@@ -78,7 +80,7 @@ class Catalogue:
 
     def create(self, name: str, write: Write) -> Dataset:
         """Make a dataset; repeated with the same request id, return the one that was made."""
-        self._refuse_unless_open()
+        self.refuse_unless_open()
         with self._lock:
             try:
                 _, log = self._store.create(write)
@@ -103,6 +105,12 @@ class Catalogue:
                 raise
             self._drop(name)
 
+    def refuse_unless_open(self) -> None:
+        """Raise Unavailable, STARTING or SHUTTING_DOWN, before `open` is done and after `close`."""
+        if self._closed:
+            doing = "reading its log" if self._closed == "STARTING" else "stopping"
+            raise Unavailable(self._closed, f"the service is {doing}", retry_after=0.5)
+
     def _hold(self, dataset: Dataset) -> Dataset:
         self._datasets[dataset.name] = dataset
         return dataset
@@ -110,8 +118,3 @@ class Catalogue:
     def _drop(self, name: str) -> None:
         if dataset := self._datasets.pop(name, None):
             dataset.mark_deleted()
-
-    def _refuse_unless_open(self) -> None:
-        if self._closed:
-            doing = "reading its log" if self._closed == "STARTING" else "stopping"
-            raise Unavailable(self._closed, f"the service is {doing}", retry_after=0.5)

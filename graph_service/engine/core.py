@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graph_service.engine import checks
 from graph_service.engine.catalogue import Catalogue
 from graph_service.engine.dataset import Dataset
@@ -53,16 +55,23 @@ class Core:
         """Return `count`, or how many items of this size surely fit one message (at least 1)."""
         return max(1, min(count, self.limits.max_message_bytes * 3 // 4 // item_bytes))
 
-    def _page(self, dataset: Dataset, min_revision: int, token: str, query: str) -> tuple[Snapshot, Page]:
+    def _page(
+        self, dataset: Dataset, first: Callable[[int], Snapshot], min_revision: int, token: str, query: str
+    ) -> tuple[Snapshot, Page]:
+        """Return where the page of `token` begins and the snapshot to read it from.
+
+        The first page is read from what `first` returns for `min_revision`.
+        """
         if not token:
-            snapshot = dataset.snapshot(min_revision)
+            snapshot = first(min_revision)
             return snapshot, Page(query, snapshot.revision, 0)
         page = Page.parse(token, query)
-        return dataset.pinned(page.revision), page
+        dataset.refuse_if_deleted()
+        return dataset.pins.get(page.revision), page
 
     def _next(self, dataset: Dataset, snapshot: Snapshot, page: Page, size: int, total: int) -> str:
         following = Page(page.query, page.revision, page.start + size)
         if following.start >= total:
             return ""
-        dataset.pin(snapshot)
+        dataset.pins.hold(snapshot)
         return following.token()

@@ -1,41 +1,49 @@
-"""One dataset in memory: its log, the tables derived from it, and the present snapshot."""
+"""One dataset in memory: its log, the tables derived from it, and snapshots of them."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.engine import checks
+from graph_service.engine.currency import Currency
 from graph_service.engine.limits import Limits
+from graph_service.engine.pages import Pins
 from graph_service.engine.snapshot import Snapshot, take
 from graph_service.engine.staging import Encoder
+from graph_service.engine.summary import Summary
 from graph_service.engine.tables import Tables
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
-from graph_service.events import DatasetCreated, Event, Trust
+from graph_service.events import DatasetCreated, Event
 from graph_service.log.base import DatasetLog, Receipt, Write
 from graph_service.neighbours.graph import NeighbourGraph
 from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
 
-__all__ = ["Dataset", "Summary"]
+__all__ = ["Dataset"]
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
 
 _logger = logging.getLogger(__name__)
 
 _REPLAY_FLUSH = 20_000
 """Replay updates the graph once for about so many sample rows: few large products, bounded memory."""
-_PINNED = 4
-"""Revisions held for pages that are still being read."""
+_PATIENCE = 0.01
+"""Seconds that a search waits for the index; writes of labels hold it for less, those of samples for more."""
+_MOST_PRODUCTS = 2**36
+"""Products of numbers, some seconds of work, that a search may take without the index."""
 
 
 class Dataset:
     """One dataset. Thread-safe.
 
     Writes are checked, appended and applied one commit after another (`Writer`). The lock guards the tables:
-    a commit holds it while it applies, a read while it takes the snapshot; computing happens outside it.
+    a commit holds it while it applies, and so does who takes a snapshot; computing happens outside it. Reads
+    of beliefs are answered from the last finished snapshot (`Currency`), without the lock.
 
     Args:
         log: the dataset's log, opened for writing.
@@ -45,6 +53,9 @@ class Dataset:
         name: the dataset's name.
         uid: that of its log; another when the dataset is deleted and made again.
         revision: the newest revision.
+        currency: its last finished snapshot, and the next.
+        pins: the snapshots held for pages.
+        summary: the dataset as it stands.
 
     Raises:
         DataLoss: LOG_DAMAGED when the log does not begin with the dataset's creation.
@@ -61,7 +72,8 @@ class Dataset:
         self._deleted = False
         self._refusal: ServiceError | None = None
         self._snapshot: Snapshot | None = None
-        self._pinned: OrderedDict[int, Snapshot] = OrderedDict()
+        self.pins = Pins()
+        self.currency = Currency(log.name, self.snapshot, lambda: self.revision)
         self._replay()
 
     # -- writes ------------------------------------------------------------------------------------------
@@ -81,12 +93,15 @@ class Dataset:
         return self._refusal.message if self._refusal else None
 
     def mark_deleted(self) -> None:
-        """Refuse what comes from now on."""
+        """Refuse what comes from now on, and let go of every snapshot."""
         self._deleted = True
+        self.currency.close(forget=True)
+        self.pins.clear()
+        self._snapshot = None
 
     def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Check, append and apply writes; only ever called by the one leading thread."""
-        self._refuse_if_deleted()
+        self.refuse_if_deleted()
         if self._refusal:
             raise self._refusal
         if self._behind:
@@ -138,6 +153,7 @@ class Dataset:
                         self.revision = revision
                 finally:
                     self._tables.flush()
+                    self.summary = Summary(self._tables, self.revision)
         except ServiceError:
             raise  # the log could not be read further; what was read is applied
         except Exception:
@@ -146,6 +162,8 @@ class Dataset:
             _logger.exception("%s", message)
             self._refusal = Aborted("FENCED", message)
             raise
+        finally:
+            self.currency.written()
 
     # -- truth -------------------------------------------------------------------------------------------
 
@@ -167,6 +185,7 @@ class Dataset:
                 self._tables.flush()
                 _logger.info("dataset %s: %d samples replayed", self.name, len(self._tables.row_of))
         self._tables.flush()
+        self.summary = Summary(self._tables, self.revision)
 
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
@@ -184,56 +203,72 @@ class Dataset:
     # -- reads -------------------------------------------------------------------------------------------
 
     def snapshot(self, min_revision: int = 0) -> Snapshot:
-        """Return the present state.
+        """Return the newest state, whose beliefs may yet have to be made.
 
         Raises:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.
         """
+        self._refuse_ahead(min_revision)
         with self._lock:
-            return self._take(min_revision)
+            return self._take_newest()
+
+    def finished(self, min_revision: int = 0) -> Snapshot:
+        """Return the last state whose beliefs are made, at once; wait only where it is older than asked for.
+
+        Raises:
+            Aborted: REVISION_AHEAD when `min_revision` is not reached.
+        """
+        self.refuse_if_deleted()
+        self._refuse_ahead(min_revision)
+        return self.currency.finished(min_revision)
+
+    def propagated(self, min_revision: int = 0) -> tuple[Snapshot, bool]:
+        """Return a state whose beliefs are made, by default the newest, and whether they had to be first.
+
+        Raises:
+            Aborted: REVISION_AHEAD when `min_revision` is not reached.
+        """
+        self.refuse_if_deleted()
+        self._refuse_ahead(min_revision)
+        return self.currency.reach(min_revision or self.revision)
 
     def search(
-        self, vectors: npt.NDArray[np.float32], k: int, min_revision: int, encoder_digest: str
-    ) -> tuple[Snapshot, npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        """Return the present state, and the k nearest nodes of each vector in just that state.
+        self, vectors: Float32, k: int, min_revision: int, encoder_digest: str
+    ) -> tuple[Snapshot, Int32, Float32]:
+        """Return a state whose beliefs are made, and the k nearest nodes of each vector in just that state.
+
+        The index finds them where it is free and still in that state. Else, as with every write of samples
+        that came since, they are searched for among all vectors of that state; unless these are so many that
+        the newest state, and its beliefs, are the quicker to have.
 
         Raises:
             Aborted: REVISION_AHEAD.
             FailedPrecondition: ENCODER_MISMATCH, the vectors are not of that state's encoder.
             InvalidArgument: BAD_TENSOR, they are not of its dimension.
         """
-        with self._lock:
-            snapshot = self._take(min_revision)
-            checks.encoder(encoder_digest, self._tables.encoder.digest)
-            checks.dimension(vectors, self._tables.encoder.dimension)
-            slots, similarities = self._tables.nodes.graph.search(vectors, k)
-        return snapshot, np.where(slots >= 0, snapshot.view.node_of_slot[slots], -1), similarities
+        snapshot = self.finished(min_revision)
+        if encoder_digest != snapshot.view.encoder.digest:  # it may have changed since
+            snapshot = self.finished(self.revision)
+        asked = vectors, k, encoder_digest
+        if vectors.size * len(snapshot.view.slots) > _MOST_PRODUCTS:
+            with self._lock:
+                return self._indexed(self._take_newest(), *asked)
+        if self._lock.acquire(timeout=_PATIENCE):
+            try:
+                if snapshot.view.version == self._tables.sample_version:
+                    return self._indexed(snapshot, *asked)
+            finally:
+                self._lock.release()
+        _check_encoder(snapshot, vectors, encoder_digest)
+        return snapshot, *snapshot.view.search(vectors, k)
 
-    def pin(self, snapshot: Snapshot) -> None:
-        """Hold a snapshot for the pages to come; the oldest of several gives way."""
-        with self._lock:
-            self._pinned[snapshot.revision] = snapshot
-            self._pinned.move_to_end(snapshot.revision)
-            while len(self._pinned) > _PINNED:
-                self._pinned.popitem(last=False)
-
-    def pinned(self, revision: int) -> Snapshot:
-        """Return a pinned snapshot.
-
-        Raises:
-            Aborted: PAGE_EXPIRED when it gave way.
-        """
-        with self._lock:
-            self._refuse_if_deleted()
-            if revision not in self._pinned:
-                message = f"revision {revision} is no longer held; start again at the first page"
-                raise Aborted("PAGE_EXPIRED", message, field="page_token")
-            return self._pinned[revision]
-
-    def summary(self) -> Summary:
-        """Return the dataset as it stands."""
-        with self._lock:
-            return Summary(self._tables, self.revision)
+    def _indexed(
+        self, snapshot: Snapshot, vectors: Float32, k: int, encoder_digest: str
+    ) -> tuple[Snapshot, Int32, Float32]:
+        """Search in the index, which is in the state of the snapshot; the caller holds the lock."""
+        _check_encoder(snapshot, vectors, encoder_digest)
+        slots, similarities = self._tables.nodes.graph.search(vectors, k)
+        return snapshot, snapshot.view.nodes_at(slots), similarities
 
     def class_index(self, name: str) -> int | None:
         """Return the index of a class, None if there is none. An index holds for ever: classes only grow."""
@@ -254,41 +289,34 @@ class Dataset:
         """The encoder of the vectors, which a write may change."""
         return self._tables.encoder
 
-    def _take(self, min_revision: int) -> Snapshot:
-        self._refuse_if_deleted()
-        if min_revision > self.revision:
-            message = f"min_revision is {min_revision}; the newest revision is {self.revision}"
+    def refuse_if_deleted(self) -> None:
+        """Raise NotFound, UNKNOWN_DATASET, once the dataset is deleted."""
+        if self._deleted:
+            message = f"there is no dataset {self.name!r}"
+            raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=self.name)
+
+    def _refuse_ahead(self, min_revision: int) -> None:
+        newest = self.revision
+        if min_revision > newest:
+            message = f"min_revision is {min_revision}; the newest revision is {newest}"
             raise Aborted(
                 "REVISION_AHEAD",
                 message,
                 retry_after=0.1,
                 field="min_revision",
-                limit=self.revision,
+                limit=newest,
                 value=min_revision,
             )
-        if self._snapshot is None or self._snapshot.revision != self.revision:
-            self._snapshot = take(self._tables, self.revision, self._snapshot)
-        return self._snapshot
 
-    def _refuse_if_deleted(self) -> None:
-        if self._deleted:
-            message = f"there is no dataset {self.name!r}"
-            raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=self.name)
+    def _take_newest(self) -> Snapshot:
+        """Take a snapshot, or return the one there is of this revision; the caller holds the lock."""
+        self.refuse_if_deleted()
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.revision != self.revision:
+            snapshot = self._snapshot = take(self._tables, self.revision, snapshot)
+        return snapshot
 
 
-class Summary:
-    """A dataset in numbers; the contract's `Dataset` says what each means."""
-
-    def __init__(self, tables: Tables, revision: int) -> None:
-        self.created = tables.created
-        self.encoder = tables.encoder
-        self.staged_encoder_digest = tables.staging.encoder.digest if tables.staging is not None else ""
-        self.staged_count = len(tables.staging) if tables.staging is not None else 0
-        self.propagation = tables.propagation
-        self.classes = tuple(tables.classes)
-        self.revision = revision
-        self.sample_count = len(tables.row_of)
-        self.node_count = len(tables.nodes)
-        self.verified_label_count = tables.labels.count(Trust.VERIFIED)
-        self.given_label_count = tables.labels.count(Trust.GIVEN)
-        self.index = tables.nodes.graph.index_name
+def _check_encoder(snapshot: Snapshot, vectors: Float32, digest: str) -> None:
+    checks.encoder(digest, snapshot.view.encoder.digest)
+    checks.dimension(vectors, snapshot.view.encoder.dimension)

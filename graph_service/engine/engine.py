@@ -12,9 +12,10 @@ from typing import Any
 import numpy.typing as npt
 
 from graph_service.engine import checks, flags, listing, reads, suggesting
-from graph_service.engine.dataset import Dataset, Summary
+from graph_service.engine.dataset import Dataset
 from graph_service.engine.encoders import EncoderCases
 from graph_service.engine.rankings import FlagKind
+from graph_service.engine.summary import Summary
 from graph_service.engine.vectors import to_keep, unit
 from graph_service.engine.writer import VectorWrite
 from graph_service.events import (
@@ -49,15 +50,15 @@ class Engine(EncoderCases):
         """Create an empty dataset."""
         checks.request_id(request_id)
         self._rules.created(created)
-        return self._datasets.create(created.name, Write(request_id, created)).summary()
+        return self._datasets.create(created.name, Write(request_id, created)).summary
 
     def get_dataset(self, name: str) -> Summary:
         """Describe one dataset."""
-        return self._datasets.get(name).summary()
+        return self._datasets.get(name).summary
 
     def list_datasets(self) -> list[Summary]:
         """Describe every dataset, ordered by name."""
-        return [dataset.summary() for dataset in self._datasets.all()]
+        return [dataset.summary for dataset in self._datasets.all()]
 
     def update_dataset(self, name: str, request_id: str, update: DatasetUpdated) -> int:
         """Change how labels spread, or append classes."""
@@ -143,7 +144,7 @@ class Engine(EncoderCases):
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         query = f"samples {dataset.uid} {unstaged_only}"
         page_size = self._fitting(page_size, self._entry_bytes)
-        snapshot, page = self._page(dataset, min_revision, page_token, query)
+        snapshot, page = self._page(dataset, dataset.snapshot, min_revision, page_token, query)
         answer = listing.samples(snapshot, start=page.start, count=page_size, unstaged_only=unstaged_only)
         return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
 
@@ -154,13 +155,15 @@ class Engine(EncoderCases):
         dataset = self._datasets.get(name)
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         page_size = self._fitting(page_size, 2 * self._entry_bytes)
-        snapshot, page = self._page(dataset, min_revision, page_token, f"labels {dataset.uid}")
+        query = f"labels {dataset.uid}"
+        snapshot, page = self._page(dataset, dataset.snapshot, min_revision, page_token, query)
         answer = listing.labels(snapshot, start=page.start, count=page_size)
         return answer, self._next(dataset, snapshot, page, page_size, answer.total_count)
 
     def propagate(self, name: str, min_revision: int) -> reads.Propagated:
-        """Spread the labels over the graph."""
-        return reads.propagated(self._datasets.get(name).snapshot(min_revision))
+        """Spread the labels over the graph: of the newest revision, or any from `min_revision` on."""
+        snapshot, fresh = self._datasets.get(name).propagated(min_revision)
+        return reads.propagated(snapshot, fresh=fresh)
 
     def suggest_samples(
         self,
@@ -180,7 +183,7 @@ class Engine(EncoderCases):
         if exclude:
             checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
         return suggesting.suggestions(
-            dataset.snapshot(min_revision),
+            dataset.finished(min_revision),
             strategy=strategy,
             count=count,
             audit_share=audit_share,
@@ -195,7 +198,7 @@ class Engine(EncoderCases):
         dataset = self._datasets.get(name)
         checks.within(target, "target", 0, 1)
         checks.within(level, "level", 0, 1)
-        return suggesting.accuracy(dataset.snapshot(min_revision), target=target, level=level)
+        return suggesting.accuracy(dataset.finished(min_revision), target=target, level=level)
 
     def flag_errors(
         self,
@@ -215,7 +218,7 @@ class Engine(EncoderCases):
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         query = f"flags {dataset.uid} {kind} {cut} {evidence_count}"
         page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
-        snapshot, page = self._page(dataset, min_revision, page_token, query)
+        snapshot, page = self._page(dataset, dataset.finished, min_revision, page_token, query)
         found = flags.flag(
             snapshot, kind=kind, cut=cut, evidence_count=evidence_count, start=page.start, count=page_size
         )
@@ -225,7 +228,7 @@ class Engine(EncoderCases):
         """Estimate how many labels are wrong: overall, by annotator, and by class if a message holds it."""
         dataset = self._datasets.get(name)
         checks.within(level, "level", 0, 1)
-        snapshot = dataset.snapshot(min_revision)
+        snapshot = dataset.finished(min_revision)
         by_class = self._fitting(3, 4 * len(snapshot.classes) ** 2) == 3
         return flags.noise(snapshot, level, by_class=by_class)
 
@@ -261,7 +264,8 @@ class Engine(EncoderCases):
         """Return a page of every sample's belief, and the token of the next page."""
         dataset = self._datasets.get(name)
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
-        snapshot, page = self._page(dataset, min_revision, page_token, f"beliefs {dataset.uid}")
+        query = f"beliefs {dataset.uid}"
+        snapshot, page = self._page(dataset, dataset.finished, min_revision, page_token, query)
         scores = 4 * len(snapshot.classes) if include_beliefs else 0
         page_size = self._fitting(page_size, scores + self._entry_bytes)
         answer = reads.export(snapshot, start=page.start, count=page_size)

@@ -1,4 +1,4 @@
-"""Page tokens: which revision a listing is read from, and where its next page begins."""
+"""Pages of a listing: the token that says where the next begins, and the revision held for them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import base64
 import binascii
 import hashlib
 import struct
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
-from vicinal.wire.errors import InvalidArgument
+from graph_service.engine.snapshot import Snapshot
+from vicinal.wire.errors import Aborted, InvalidArgument
 
-__all__ = ["Page"]
+__all__ = ["Page", "Pins"]
 
 _FORMAT = struct.Struct("<8sQQ")
+_PINNED = 4
+"""Revisions of a dataset that are held for pages still to be read."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,39 @@ class Page:
             message = "page_token was not made for this request; repeat the other fields of the first page"
             raise InvalidArgument("BAD_PAGE_TOKEN", message, field="page_token")
         return cls(query, revision, start)
+
+
+class Pins:
+    """The snapshots that pages are still to be read from. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[int, Snapshot] = OrderedDict()
+
+    def hold(self, snapshot: Snapshot) -> None:
+        """Hold a snapshot for the pages to come; the oldest of several gives way."""
+        with self._lock:
+            self._held[snapshot.revision] = snapshot
+            self._held.move_to_end(snapshot.revision)
+            while len(self._held) > _PINNED:
+                self._held.popitem(last=False)
+
+    def get(self, revision: int) -> Snapshot:
+        """Return a snapshot that is held.
+
+        Raises:
+            Aborted: PAGE_EXPIRED when it gave way.
+        """
+        with self._lock:
+            if revision in self._held:
+                return self._held[revision]
+        message = f"revision {revision} is no longer held; start again at the first page"
+        raise Aborted("PAGE_EXPIRED", message, field="page_token")
+
+    def clear(self) -> None:
+        """Hold none."""
+        with self._lock:
+            self._held.clear()
 
 
 def _mark(query: str) -> bytes:

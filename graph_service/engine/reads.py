@@ -61,8 +61,8 @@ class Export:
     total_count: int
 
 
-def propagated(snapshot: Snapshot) -> Propagated:
-    """Spread the labels (or take what was spread before) and count whom they reached.
+def propagated(snapshot: Snapshot, *, fresh: bool) -> Propagated:
+    """Count whom the labels reached, in the time it took if that was `fresh`, else in none.
 
     Raises:
         FailedPrecondition: NOTHING_TO_PROPAGATE when there is no label.
@@ -70,7 +70,6 @@ def propagated(snapshot: Snapshot) -> Propagated:
     if not len(snapshot.labels):
         message = "there is no label to propagate; add one first (SuggestSamples says where)"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
-    fresh = not snapshot.beliefs.made
     beliefs, nodes = snapshot.beliefs(), snapshot.view.sample_nodes
     classes, confidences = beliefs.classes[nodes], beliefs.confidences[nodes]
     reached = int((classes >= 0).sum())

@@ -11,6 +11,7 @@ from graph_service.auditing.order import audit_keys, audit_order
 from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
+from graph_service.index.scan import scan
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
 from graph_service.propagation.order import breadth_first, renumbered
@@ -34,6 +35,8 @@ class GraphView:
     The nodes are numbered anew, without gaps and so that neighbours lie together in memory (`breadth_first`).
 
     Attributes:
+        version: the tables' `sample_version`.
+        encoder: the encoder of the vectors.
         ids: the samples in order of arrival; an index into it names a sample of this view.
         rows: int64 (samples,), their rows in the tables.
         content_hashes: what they were added with; possibly empty.
@@ -51,6 +54,7 @@ class GraphView:
         rows.sort()
         ids = tables.ids
         self.version = tables.sample_version
+        self.encoder = tables.encoder
         self.ids: list[str] = [sample for sample in ids if sample is not None]
         self.rows = rows
         self.content_hashes = [tables.content_hashes[row] for row in rows.tolist()]
@@ -78,6 +82,16 @@ class GraphView:
             if found.size:
                 return float(self.similarities[holder, found[0]])
         raise KeyError(f"{node} and {other} are not neighbours")
+
+    def nodes_at(self, slots: Int32) -> Int32:
+        """Return the nodes in these slots, of any shape; -1 for -1."""
+        if not len(self.node_of_slot):
+            return slots
+        return np.where(slots >= 0, self.node_of_slot[slots], np.int32(-1))
+
+    def search(self, vectors: Float32, k: int) -> tuple[Int32, Float32]:
+        """Return the k nearest nodes of each vector and their cosines; see `scan`."""
+        return scan(self._vectors, self.slots, vectors, k)
 
     def temperature(self, settings: Propagation) -> float:
         """Return the T of eq. 2 that these settings mean."""

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TypeVar
 
 from graph_service.engine import listing, suggesting
-from graph_service.engine.dataset import Summary
 from graph_service.engine.limits import Limits
+from graph_service.engine.summary import Summary
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
 from graph_service.suggestion.strategies import Reason, Strategy
 from vicinal.graph.v1 import graph_pb2 as pb

@@ -1,0 +1,197 @@
+"""Which revision a read of beliefs is answered from: reads never wait for writes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from graph_service.engine.snapshot import Snapshot
+from vicinal.wire.errors import ServiceError
+
+__all__ = ["Currency", "PropagationFailed"]
+
+_logger = logging.getLogger(__name__)
+
+
+class PropagationFailed(RuntimeError):
+    """The propagation that a caller waited for failed, in another thread, whose traceback is in the log."""
+
+
+class _Run:
+    """A propagation under way.
+
+    Attributes:
+        over: set at its end, however it ended.
+        failed_revision: the revision that could not be propagated; 0 while none failed.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.failed_revision = 0
+
+
+class Currency:
+    """The last finished snapshot of one dataset, and how the next is made. Thread-safe.
+
+    A snapshot is finished when its beliefs are made. One is made at a time, always of the newest revision: by
+    the first caller who needs it, while the others wait for it together; or, where nobody waits, by a thread
+    that lives for as long as there is something to make. The finished one is held until the next has come.
+
+    Args:
+        name: the dataset's name.
+        take: returns the newest snapshot; may block while a write is applied.
+        newest: returns the newest revision at once.
+
+    Attributes:
+        failed_revision: the revision whose propagation failed last, 0 once a later try went well.
+    """
+
+    def __init__(self, name: str, take: Callable[[], Snapshot], newest: Callable[[], int]) -> None:
+        self._name = name
+        self._take = take
+        self._newest = newest
+        self._lock = threading.Lock()  # of the fields below; never held for long
+        self._finished: Snapshot | None = None
+        self._run: _Run | None = None
+        self._wanted = 0
+        self._is_catching_up = False
+        self._is_closed = False
+        self._is_forgotten = False
+        self._listeners: list[Callable[[], None]] = []
+        self.failed_revision = 0
+
+    def has(self, revision: int) -> bool:
+        """Say whether this revision, or a later one, is finished."""
+        return self._ready(revision) is not None
+
+    def finished(self, least: int = 0) -> Snapshot:
+        """Return the last finished snapshot at once; wait only where it is older than revision `least`.
+
+        Where it is older than the newest revision, the newest is made in the background.
+
+        Raises:
+            PropagationFailed, or whatever the propagation failed with.
+        """
+        finished = self._ready(least)
+        if finished is None:
+            return self.reach(least)[0]
+        if finished.revision < self._newest():
+            self.catch_up()
+        return finished
+
+    def reach(self, revision: int) -> tuple[Snapshot, bool]:
+        """Return a finished snapshot of `revision` or later, and whether it had to be made first.
+
+        Args:
+            revision: one that the dataset has reached.
+
+        Raises:
+            PropagationFailed, or whatever the propagation failed with; the next call tries again.
+        """
+        waited = False
+        while True:
+            with self._lock:
+                if (finished := self._ready(revision)) is not None:
+                    return finished, waited
+                is_mine = self._run is None
+                run = self._run = self._run or _Run()
+            if is_mine:
+                return self._carry_out(run), True
+            run.over.wait()
+            waited = True
+            if run.failed_revision >= max(revision, 1):
+                raise PropagationFailed(f"dataset {self._name!r}: the propagation waited for has failed")
+
+    def catch_up(self) -> None:
+        """See to it that the present revision gets finished in the background.
+
+        One whose propagation failed is not tried again and again, but only when someone waits for it.
+        """
+        with self._lock:
+            self._wanted = max(self._wanted, self._newest())
+            if self._is_catching_up or not self._is_behind():
+                return
+            self._is_catching_up = True
+        threading.Thread(target=self._catch_up, name=f"propagating {self._name}", daemon=True).start()
+
+    def watch(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a propagation ends, and at the close; every write is now propagated."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def unwatch(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._lock:
+            self._listeners.remove(listener)
+
+    def written(self) -> None:
+        """Take note of a new revision."""
+        if self._listeners:
+            self.catch_up()
+
+    def close(self, *, forget: bool = False) -> None:
+        """Start nothing in the background any more, and tell who watches.
+
+        Args:
+            forget: let go of what is finished as well, now and when a propagation under way ends.
+        """
+        with self._lock:
+            self._is_closed = True
+            if forget:
+                self._is_forgotten, self._finished = True, None
+        self._tell()
+
+    def _ready(self, revision: int) -> Snapshot | None:
+        finished = self._finished
+        return finished if finished is not None and finished.revision >= revision else None
+
+    def _is_behind(self) -> bool:
+        finished = self._finished.revision if self._finished is not None else -1
+        return not self._is_closed and self._wanted > max(finished, self.failed_revision)
+
+    def _catch_up(self) -> None:
+        while wanted := self._next_wanted():
+            try:
+                self.reach(wanted)
+            except ServiceError:
+                self.close(forget=True)  # the dataset is deleted
+            except PropagationFailed:
+                pass  # another's run, whose caller has the error
+            except Exception:
+                _logger.exception("dataset %r: the propagation of revision %d failed", self._name, wanted)
+
+    def _next_wanted(self) -> int:
+        """Return the revision to make next in the background; 0 when there is none, and its thread ends."""
+        with self._lock:
+            self._is_catching_up = self._is_behind()
+            return self._wanted if self._is_catching_up else 0
+
+    def _carry_out(self, run: _Run) -> Snapshot:
+        revision = self._newest()
+        try:
+            snapshot = self._take()
+            revision = snapshot.revision
+            snapshot.beliefs()
+        except ServiceError:
+            raise  # the dataset is deleted; who waits finds out for himself
+        except BaseException:
+            self.failed_revision = run.failed_revision = max(revision, 1)
+            raise
+        else:
+            with self._lock:
+                self.failed_revision = 0
+                if not self._is_forgotten:
+                    self._finished = snapshot
+            return snapshot
+        finally:
+            with self._lock:
+                self._run = None
+            run.over.set()
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
