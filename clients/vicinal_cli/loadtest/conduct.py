@@ -18,7 +18,7 @@ from vicinal_cli.loadtest.result import Phase
 __all__ = ["Measured", "Wish", "conduct"]
 
 _ECHOES = 500
-_WARM_UP = 3.0
+_WARM_UP = 2.0
 """Seconds of load that do not count, before all else."""
 _SEARCH = "looking for the highest sustained rate"
 
