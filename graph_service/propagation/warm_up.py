@@ -6,6 +6,7 @@ import numpy as np
 
 from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.propagate import propagate
 from graph_service.propagation.remake import compile_kernels
 from graph_service.propagation.seeds import Seeds
@@ -25,6 +26,8 @@ def warm_up() -> None:
             adj = adjacency(neighbours, cosines, method=method, temperature=temperature)
             propagate(adj, np.eye(3), clamped, steps=1)
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
+    for dtype in (np.float32, np.float64):
+        decide(beliefs(np.eye(3, dtype=dtype)))
     compile_kernels()
     label, another = (Seeds.stated(np.array([i]), np.array([0]), clamped[:1]) for i in (0, 1))
     kept = Trajectory.full(adjacency(neighbours, cosines, method=Method.PAPER, temperature=1.0), label, 2, 1)
