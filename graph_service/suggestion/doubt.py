@@ -26,7 +26,7 @@ def doubtful(doubt: Float32, nodes: Int32, least: int, most: int) -> Int32:
     in, doubt withdraws to the borders between the classes, and this part with it. O(m) for m nodes.
 
     Args:
-        doubt: float32 (n,), 0 to 1.
+        doubt: float32 (m,), that of each, 0 to 1.
         nodes: int32 (m,); of equally doubtful ones the first count.
         least: nodes to return at least, at most m.
         most: nodes to return at most, at least `least`: then the first of the doubtful.
@@ -34,7 +34,7 @@ def doubtful(doubt: Float32, nodes: Int32, least: int, most: int) -> Int32:
     Returns:
         int32, in the order given.
     """
-    levels, counts = _levels(doubt, nodes)
+    levels, counts = _levels(doubt)
     held = np.cumsum(counts * np.arange(_LEVELS, -1, -1))
     part = -(-int(held[-1]) // _PARTS)
     # The level with which the part is reached, and how many of it are needed.
@@ -48,12 +48,12 @@ def doubtful(doubt: Float32, nodes: Int32, least: int, most: int) -> Int32:
 
 
 @compiled
-def _levels(doubt: Float32, nodes: Int32) -> tuple[Int32, Ints]:
-    """Return the level of each node's doubt, and how many nodes each level has, the highest first."""
-    levels = np.empty(len(nodes), np.int32)
+def _levels(doubt: Float32) -> tuple[Int32, Ints]:
+    """Return the level of each doubt, and how many each level has, the highest first."""
+    levels = np.empty(len(doubt), np.int32)
     counts = np.zeros(_LEVELS + 1, np.int64)
-    for place, node in enumerate(nodes):
-        level = int(doubt[node] * np.float32(_LEVELS) + np.float32(0.5))
+    for place in range(len(doubt)):
+        level = int(doubt[place] * np.float32(_LEVELS) + np.float32(0.5))
         levels[place] = level
         counts[_LEVELS - level] += 1
     return levels, counts

@@ -67,7 +67,7 @@ class State:
         labelled: bool (n,), nodes that cover their surroundings already, and are not chosen.
         unwanted: int32 (m,), nodes that are not chosen either.
         class_count: classes there are.
-        narrowness: returns how divided each node's belief is, float32 (n,); see `uncertainty`.
+        narrowness: returns how divided the beliefs of nodes are, float32 (m,); see `uncertainty`.
         rows: returns the beliefs of nodes, float32 (m, class_count): rows sum to 1, or to 0 where unreached.
     """
 
@@ -75,7 +75,7 @@ class State:
     labelled: Bools
     unwanted: Int32
     class_count: int
-    narrowness: Callable[[], Float32]
+    narrowness: Callable[[Int32], Float32]
     rows: Callable[[Int32], Float32]
 
     @property
@@ -144,7 +144,7 @@ def _chosen(
         return first(draw.order, closed, False, count), np.linspace(1, 0, count, dtype=np.float32)
     if strategy in (Strategy.MARGIN, Strategy.ENTROPY):
         nodes = first(draw.order, closed, False, len(closed))
-        doubts = state.narrowness()[nodes] if strategy is Strategy.MARGIN else _entropies(state, nodes)
+        doubts = state.narrowness(nodes) if strategy is Strategy.MARGIN else _entropies(state, nodes)
         enough = np.flatnonzero(doubts >= np.partition(doubts, -count)[-count])
         order = enough[np.argsort(-doubts[enough], kind="stable")[:count]]
         return nodes[order], doubts[order]
@@ -153,7 +153,7 @@ def _chosen(
         nodes = first(draw.order, closed, False, most)
     else:
         nodes = first(draw.order, closed, False, max(_LOOKED_AT, count))
-        nodes = doubtful(state.narrowness(), nodes, count, most)
+        nodes = doubtful(state.narrowness(nodes), nodes, count, most)
     covered = state.labelled.copy()
     covered[audits] = True
     graph = draw.thin(nodes, covered)

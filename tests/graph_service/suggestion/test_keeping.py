@@ -83,7 +83,7 @@ def test_an_answer_depends_on_the_state_alone(seed, strategies):
                 labelled=np.isin(np.arange(COUNT), nodes),
                 unwanted=nodes[:3],
                 class_count=3,
-                narrowness=lambda beliefs=beliefs: narrowness(beliefs),
+                narrowness=lambda nodes, beliefs=beliefs: narrowness(beliefs[nodes]),
                 rows=lambda nodes, beliefs=beliefs: beliefs[nodes],
             )
             picks = suggest(strategy, count=8, audit_share=0.1, seed=int(seed % 3), state=state)
@@ -105,7 +105,7 @@ def test_the_doubtful_hold_a_quarter_of_all_doubt(levels, least, extra):
     order = np.argsort(-doubt[nodes], kind="stable")
     enough = int(np.searchsorted(np.cumsum(doubt[nodes][order]), doubt.sum() / 4)) + 1 if doubt.any() else 0
     expected = nodes[np.sort(order[: max(enough, least)])]
-    found = doubtful(doubt, nodes, least, least + extra)
+    found = doubtful(doubt[nodes], nodes, least, least + extra)
     assert found.tolist() == expected[: least + extra].tolist()
 
 
