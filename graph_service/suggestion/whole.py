@@ -13,8 +13,6 @@ Float32 = npt.NDArray[np.float32]
 
 _LENGTH = 4000
 """Products of two rows stay below 2²⁴, and every sum of whole numbers up to there is exact in float32."""
-_FEW = 64
-"""Rows up to which a library's threads cost more than they save: they wait for cores that others use."""
 
 
 def whole(features: Float32) -> Float32:
@@ -31,24 +29,22 @@ def whole(features: Float32) -> Float32:
     return np.rint(rows, out=rows)
 
 
-def products(rows: Float32, columns: Float32) -> Float32:
-    """Return the product of whole rows (m, p) and whole columns (p, s): float32 (m, s), exact."""
-    made: Float32 = rows @ columns if len(rows) > _FEW else _products(rows, columns)
-    return made
-
-
 @compiled
-def _products(rows: Float32, columns: Float32) -> Float32:
+def products(rows: Float32, columns: Float32) -> Float32:
+    """Return the product of whole rows (m, p) and whole columns (p, s): float32 (m, s), exact.
+
+    Not by a library: its threads spin for cores that others use, and take ten times as long.
+    """
     made = np.zeros((len(rows), columns.shape[1]), np.float32)
-    whole_fours = columns.shape[0] // 4 * 4
+    fours = columns.shape[0] // 4 * 4
     for i in range(len(rows)):
         row, sums = rows[i], made[i]
-        for f in range(0, whole_fours, 4):
+        for f in range(0, fours, 4):
             a, b, c, d = row[f], row[f + 1], row[f + 2], row[f + 3]
-            ones, twos, threes, fours = columns[f], columns[f + 1], columns[f + 2], columns[f + 3]
+            first, second, third, fourth = columns[f], columns[f + 1], columns[f + 2], columns[f + 3]
             for j in range(len(sums)):
-                sums[j] += (a * ones[j] + b * twos[j]) + (c * threes[j] + d * fours[j])
-        for f in range(whole_fours, columns.shape[0]):
+                sums[j] += (a * first[j] + b * second[j]) + (c * third[j] + d * fourth[j])
+        for f in range(fours, columns.shape[0]):
             for j in range(len(sums)):
                 sums[j] += row[f] * columns[f, j]
     return made

@@ -134,7 +134,7 @@ def test_the_first_of_an_order(mask, wanted, most):
     assert first(order, np.array(mask, np.bool_), wanted, most).tolist() == expected
 
 
-@pytest.mark.parametrize("count", [1, 64, 65, 300])
+@pytest.mark.parametrize("count", [1, 64, 300])
 def test_whole_products_are_exact(count):
     rng = np.random.default_rng(count)
     rows, columns = (whole(rng.normal(size=(m, 127)).astype(np.float32)) for m in (count, 90))
