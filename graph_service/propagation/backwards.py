@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["backwards", "push"]
+__all__ = ["Reverse", "backwards", "compile_kernels", "push"]
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
@@ -39,7 +39,13 @@ def backwards(indptr: Int64, indices: Int32, weights: Float32) -> Reverse:
 
 @njit(cache=True, nogil=True)
 def push(
-    starts: Int64, listed_by: Int32, shares: Float32, nodes: Int64, changes: Float32, room: Float32, most: int
+    starts: Int64,
+    listed_by: Int32,
+    shares: Float32,
+    nodes: Int64,
+    changes: npt.NDArray[np.floating],
+    room: Float32,
+    most: int,
 ) -> tuple[Int64, bool]:
     """Take what has changed at some nodes from the room of the rows that list them.
 
@@ -48,7 +54,7 @@ def push(
         listed_by: the rows.
         shares: the weights.
         nodes: int64 (m,), the nodes.
-        changes: float32 (m,), the absolute changes of each one's row, summed.
+        changes: (m,), the absolute changes of each one's row, summed.
         room: float32 (n,), how much of what a row is made of may still change before it has to be made
             anew: lessened, to below 0 where there was too little.
         most: how many rows to return at most.
@@ -72,3 +78,10 @@ def push(
                 rows[count] = i
                 count += 1
     return rows[:count], True
+
+
+def compile_kernels() -> None:
+    """Compile them, or load them from the cache."""
+    reverse = backwards(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
+    for dtype in (np.float32, np.float64):
+        push(*reverse, np.array([0]), np.zeros(1, dtype), np.zeros(1, np.float32), 1)

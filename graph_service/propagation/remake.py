@@ -43,7 +43,7 @@ def _remaker(size: int, name: str, compiled: Callable[[Kernel], Kernel]) -> Kern
 
 
 _SIZES = SIZES[1:]
-"""Of vectors; more classes than the greatest has are rare here (see `running`)."""
+"""Of vectors; of more classes only the heaviest are kept."""
 
 _by_one = {
     size: _remaker(size, "by_one", njit(cache=True, nogil=True, error_model="numpy")) for size in _SIZES

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from graph_service.events import Method
+from graph_service.propagation import backwards, merge, remake
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.propagate import propagate
-from graph_service.propagation.remake import compile_kernels
-from graph_service.propagation.seeds import Seeds
 from graph_service.propagation.spreading import spread
-from graph_service.propagation.trajectory import Trajectory
 
 __all__ = ["warm_up"]
 
@@ -28,8 +26,6 @@ def warm_up() -> None:
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
     for dtype in (np.float32, np.float64):
         decide(beliefs(np.eye(3, dtype=dtype)))
-    compile_kernels()
-    label, another = (Seeds.stated(np.array([i]), np.array([0]), clamped[:1]) for i in (0, 1))
-    kept = Trajectory.full(adjacency(neighbours, cosines, method=Method.PAPER, temperature=1.0), label, 2, 1)
-    if kept is not None:
-        kept.update(another)
+    remake.compile_kernels()
+    merge.compile_kernels()
+    backwards.compile_kernels()

@@ -94,6 +94,9 @@ from numba.core import event
 from graph_service.events import Method
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.propagate import propagate
+from graph_service.propagation.seeds import Seeds
+from graph_service.propagation.states import Dense, Heaviest
+from graph_service.propagation.trajectory import Trajectory
 from graph_service.propagation.warm_up import warm_up
 
 warm_up()
@@ -109,6 +112,13 @@ with event.install_recorder("numba:compile") as compiled:
             for seeds in (np.eye(50, 3), np.eye(50, 200, dtype=np.float32)):
                 rows = propagate(adj, seeds, some, np.int64(4))
             propagate(adj, seeds[:, ::2], some[::-1], 4)
+    for nodes in (50, 2500):  # one core's, all cores'
+        ring = ((np.arange(nodes)[:, None] + np.arange(1, 4)) % nodes).astype(np.int32)
+        adj = adjacency(ring, np.ones((nodes, 3), np.float32), method=Method.PAPER, temperature=1.0)
+        doubled = Heaviest(nodes, 3, 4, kept=5, dtype=np.float64)
+        for states in (Dense(nodes, 3, 4, kept=5), Heaviest(nodes, 3, 4, kept=5), doubled):
+            kept = Trajectory.full(adj, Seeds.stated(np.arange(2), np.arange(2), some[:2]), states)
+            kept.update(Seeds.stated(np.array([2]), np.array([2]), some[:1]))
 print({item.data["dispatcher"].__name__ for _, item in compiled.buffer} or "nothing")
 """
 

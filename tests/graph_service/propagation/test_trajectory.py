@@ -11,8 +11,8 @@ from graph_service.events import Method
 from graph_service.propagation import trajectory
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.beliefs import beliefs
-from graph_service.propagation.propagate import propagate
 from graph_service.propagation.seeds import Seeds
+from graph_service.propagation.states import Dense, Heaviest
 from graph_service.propagation.trajectory import Trajectory
 
 NODES = 60
@@ -64,8 +64,15 @@ class Labelling(RuleBasedStateMachine):
         self.adj = adjacency(*lists(seed), method=method, temperature=temperature)
         self.classes, self.steps = classes, steps
         self.labels = {}
-        self.made = Trajectory.full(self.adj, self.seeds(), classes, steps)
-        self.before = self.made.rows(np.arange(NODES))
+        self.made = Trajectory.full(self.adj, self.seeds(), self.states())
+        self.before = self.now()
+
+    def states(self):
+        return Dense(NODES, self.classes, self.steps, kept=self.steps + 1)
+
+    def now(self):
+        """The scores, and what may be missing of a row."""
+        return self.made.states.scores(np.arange(NODES)), np.zeros(NODES)
 
     def seeds(self):
         nodes = np.array(sorted(self.labels), int)
@@ -90,21 +97,43 @@ class Labelling(RuleBasedStateMachine):
 
     def update(self):
         changed = self.made.update(self.seeds())
-        now = self.made.rows(np.arange(NODES))
-        assert np.isin(np.flatnonzero((now != self.before).any(axis=1)), changed).all()
+        now = self.now()
+        assert np.isin(np.flatnonzero((now[0] != self.before[0]).any(axis=1)), changed).all()
         self.before = now
 
     @invariant()
     def is_what_a_full_run_makes(self):
         expected = in_float64(self.adj, self.seeds(), self.classes, self.steps)
-        found = beliefs(self.before)
-        bound = 2 * ((1 + trajectory.TOLERANCE) ** self.steps - 1) + 1e-5
-        assert np.abs(found - expected).sum(axis=1).max() <= bound
-        np.testing.assert_array_equal(found.any(axis=1), expected.any(axis=1))
+        scores, missing = self.before
+        masses = scores.sum(axis=1) + missing
+        masses[masses == 0] = 1
+        bound = 2 * ((1 + trajectory.TOLERANCE) ** self.steps - 1) + 1e-5 + missing / masses
+        assert (np.abs(scores / masses[:, None] - expected).sum(axis=1) <= bound).all()
+        np.testing.assert_array_equal(scores.any(axis=1), expected.any(axis=1))
 
 
 TestLabelling = Labelling.TestCase
 TestLabelling.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+
+
+class KeepingTheHeaviest(Labelling):
+    """The same of the heaviest classes: what is missing is known."""
+
+    def states(self):
+        return Heaviest(NODES, self.classes, self.steps, kept=self.steps + 1)
+
+    def now(self):
+        classes, scores, lost = self.made.states.scores(np.arange(NODES))
+        rows = np.zeros((NODES, self.classes))
+        for kept, found, row in zip(classes, scores, rows, strict=True):
+            assert len(set(kept[found > 0])) == (found > 0).sum()
+            row[kept[found > 0]] = found[found > 0]
+        assert (np.diff(scores, axis=1) <= 0).all()
+        return rows, lost
+
+
+TestKeepingTheHeaviest = KeepingTheHeaviest.TestCase
+TestKeepingTheHeaviest.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
 
 
 class SweepingSooner(Labelling):
@@ -129,15 +158,22 @@ def ring(n=20_000, k=4):
     return neighbours.astype(np.int32), cosines.astype(np.float32)
 
 
+def made_of(kind, adj, seeds, classes, steps=20):
+    return Trajectory.full(adj, seeds, kind(len(adj), classes, steps, kept=steps + 1))
+
+
+@pytest.mark.parametrize("kind", [Dense, Heaviest])
 @pytest.mark.parametrize("method", [Method.PAPER, Method.SYMMETRIZED])
-def test_a_label_costs_what_it_concerns(method, monkeypatch):
+def test_a_label_costs_what_it_concerns(method, kind, monkeypatch):
     adj = adjacency(*ring(), method=method, temperature=0.1)
     nodes = np.arange(0, 20_000, 50)
-    made = Trajectory.full(adj, Seeds.stated(nodes, nodes % 3, nodes >= 0), 3, 20)
+    made = made_of(kind, adj, Seeds.stated(nodes, nodes % 3, nodes >= 0), 3)
     rows = []
-    real = trajectory.remake
+    real = kind.remake
     monkeypatch.setattr(
-        trajectory, "remake", lambda adj, which, *rest: rows.append(len(which)) or real(adj, which, *rest)
+        kind,
+        "remake",
+        lambda it, adj, step, which, *rest: rows.append(len(which)) or real(it, adj, step, which, *rest),
     )
     more = np.append(nodes, 10_025)
     changed = made.update(Seeds.stated(more, more % 3, more >= 0))
@@ -146,27 +182,60 @@ def test_a_label_costs_what_it_concerns(method, monkeypatch):
     assert len(changed) < 200
 
 
-@pytest.mark.parametrize("classes", [1, 16, 48, 64, 100])
-def test_many_rows_by_all_cores(classes):
+def many(classes):
+    """A graph large enough for all cores, and labels of both trusts."""
     adj = adjacency(*ring(), method=Method.PAPER, temperature=0.1)
     nodes = np.arange(0, 20_000, 7)
-    seeds = Seeds.stated(nodes, nodes % classes, nodes % 2 == 0)
-    dense, clamped = np.zeros((20_000, classes)), np.zeros(20_000, bool)
-    dense[seeds.nodes] = seeds.dense(classes)
-    clamped[seeds.nodes[seeds.clamped]] = True
-    full = Trajectory.full(adj, seeds, classes, 20)
-    expected = beliefs(propagate(adj, dense, clamped, 20))
-    np.testing.assert_allclose(beliefs(full.rows(np.arange(20_000))), expected, atol=1e-5)
-    updated = Trajectory.full(adj, seeds[np.arange(len(nodes) - 300)], classes, 20)
+    return adj, Seeds.stated(nodes, nodes // 7 % classes, nodes % 2 == 0)
+
+
+@pytest.mark.parametrize("classes", [1, 16, 48, 64, 100])
+def test_many_rows_by_all_cores(classes):
+    adj, seeds = many(classes)
+    expected = in_float64(adj, seeds, classes, 20)
+    full = made_of(Dense, adj, seeds, classes)
+    np.testing.assert_allclose(beliefs(full.states.scores(np.arange(20_000))), expected, atol=1e-5)
+    updated = made_of(Dense, adj, seeds[np.arange(len(seeds) - 300)], classes)
     updated.update(seeds)
-    found = beliefs(updated.rows(np.arange(20_000)))
+    found = beliefs(updated.states.scores(np.arange(20_000)))
     assert np.abs(found - expected).sum(axis=1).max() < 2 * ((1 + trajectory.TOLERANCE) ** 20 - 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kept", [2, 21])
+def test_the_heaviest_of_many_classes(dtype, kept):
+    adj, seeds = many(1000)
+    expected = in_float64(adj, seeds, 1000, 20)
+    made = Trajectory.full(adj, seeds, Heaviest(20_000, 1000, 20, kept=kept, dtype=dtype))
+    classes, scores, lost = made.states.scores(np.arange(20_000))
+    masses = scores.sum(axis=1) + lost
+    assert scores.dtype == dtype
+    true = np.take_along_axis(expected, classes.astype(int), axis=1)
+    found, share = scores / masses[:, None], lost / masses
+    assert (found <= true + 1e-5)[scores > 0].all()
+    assert (true <= found + share[:, None] + 1e-5)[scores > 0].all()
+    sure = scores[:, 0] - scores[:, 1] > lost
+    assert sure.mean() > 0.3
+    np.testing.assert_array_equal(classes[sure, 0], expected[sure].argmax(axis=1))
+
+
+def test_a_node_of_more_labels_than_are_kept():
+    """Ten annotators state ten classes, the last one twice."""
+    adj = adjacency(*ring(40), method=Method.PAPER, temperature=0.1)
+    nodes, classes = np.zeros(11, int), np.append(np.arange(10), 9)
+    made = made_of(Heaviest, adj, Seeds.stated(nodes, classes, nodes == 0), 10)
+    kept, scores, lost = made.states.scores(nodes[:1])
+    assert kept[0, 0] == 9
+    np.testing.assert_allclose(scores[0] / scores[0, 0], [1] + [0.5] * 7)
+    np.testing.assert_allclose(lost[0] / scores[0, 0], 1)
 
 
 def test_says_when_float32_is_not_enough():
     adj = adjacency(*lists(0), method=Method.PAPER, temperature=0.001)
     nodes = np.arange(20)
-    assert Trajectory.full(adj, Seeds.stated(nodes, nodes % 3, nodes >= 0), 3, 20) is None
+    seeds = Seeds.stated(nodes, nodes % 3, nodes >= 0)
+    assert made_of(Dense, adj, seeds, 3) is None
+    assert made_of(Heaviest, adj, seeds, 3) is None
 
 
 def test_a_later_label_may_be_too_heavy():
@@ -175,5 +244,5 @@ def test_a_later_label_may_be_too_heavy():
     cosines = np.array([[1], [1], [0.05], [0.05]], np.float32)
     adj = adjacency(neighbours, cosines, method=Method.PAPER, temperature=0.005)
     heavy, light = np.array([0]), np.array([0, 2])
-    made = Trajectory.full(adj, Seeds.stated(heavy, heavy, heavy >= 0), 2, 3)
+    made = made_of(Dense, adj, Seeds.stated(heavy, heavy, heavy >= 0), 2, 3)
     assert made.update(Seeds.stated(light, light // 2, light >= 0)) is None

@@ -1,0 +1,171 @@
+"""The states that a propagation passes through: all scores of a row, or its heaviest alone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from graph_service.propagation.adjacency import Adjacency
+from graph_service.propagation.lanes import lane_rows
+from graph_service.propagation.merge import HEAVIEST, LOST, classes_of, merge
+from graph_service.propagation.remake import remake
+from graph_service.propagation.seeds import Seeds
+
+__all__ = ["Dense", "Heaviest", "States"]
+
+Floats = npt.NDArray[np.floating]
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+UInt16 = npt.NDArray[np.uint16]
+Int64 = npt.NDArray[np.int64]
+
+
+class States(Protocol):
+    """Z(0) … Z(t) of n nodes, of which the `kept` last written are there.
+
+    Attributes:
+        classes: C.
+        steps: t.
+        kept: t + 1, or 2 if only the last state is wanted.
+        room: float32 (kept - 1, n), how much of what a row of Z(1) … is made of may still change before it
+            is made anew; infinite where a row is never made.
+        rows: (kept, n, width).
+    """
+
+    classes: int
+    steps: int
+    kept: int
+    room: Float32
+    rows: Floats
+
+    def faint(self, lightest: float) -> float:
+        """Return the least mass of a row that the type of the scores is enough for."""
+
+    def write(self, step: int, seeds: Seeds, factors: Float64) -> None:
+        """Make these rows of a state the seeds times a factor each, and nothing besides."""
+
+    def masses(self, nodes: Int64) -> Floats:
+        """Return (kept, m), the sums of the rows of these nodes."""
+
+    def remake(self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float) -> Floats | None:
+        """Make rows of the state after `step` from that before.
+
+        Returns:
+            (r,), how much each has changed: its absolute changes summed; None where one is too faint.
+        """
+
+
+class Dense:
+    """All scores, in float32; 4 kept n (C + 1) bytes, C rounded up to a multiple of 16."""
+
+    def __init__(self, nodes: int, classes: int, steps: int, *, kept: int) -> None:
+        self.classes, self.steps, self.kept = classes, steps, kept
+        self.rows = lane_rows(kept * nodes, classes).reshape(kept, nodes, -1)
+        self.room = np.zeros((kept - 1, nodes), np.float32)
+
+    def faint(self, lightest: float) -> float:
+        """A product of the lightest edge with it is 2⁻¹³⁵: see `propagate`."""
+        return max(2.0**-100, 2.0**-135 / lightest)
+
+    def write(self, step: int, seeds: Seeds, factors: Float64) -> None:
+        """See `States`."""
+        rows = seeds.dense(self.classes) * factors[:, np.newaxis].astype(np.float32)
+        self.rows[step % self.kept, seeds.nodes, : self.classes] = rows
+
+    def masses(self, nodes: Int64) -> Float32:
+        """See `States`."""
+        sums: Float32 = self.rows[:, nodes].sum(axis=2)
+        return sums
+
+    def remake(
+        self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float
+    ) -> Float32 | None:
+        """See `States`."""
+        changes, sufficed = remake(
+            (adj.indptr, adj.indices, adj.weights),
+            rows,
+            self.rows[step % self.kept],
+            self.rows[(step + 1) % self.kept],
+            self.room[step % len(self.room)],
+            tolerance,
+            faint,
+        )
+        return changes if sufficed else None
+
+    def scores(self, nodes: npt.NDArray[np.integer]) -> Float32:
+        """Return the rows of the last state, float32 (m, C)."""
+        found: Float32 = self.rows[self.steps % self.kept, nodes, : self.classes]
+        return found
+
+
+class Heaviest:
+    """The heaviest 8 classes of each row: 68 kept n bytes, whatever C is; twice that in float64.
+
+    Of a row that a step has made, those below 0.2% of the greatest are dropped, too. What all dropped
+    scores of a row may sum to is kept beside it, so that each class's true score is known to lie between the
+    score kept (or 0) and that much more.
+
+    Args:
+        nodes: n.
+        classes: C, at most 2¹⁶.
+        steps: t.
+        kept: see `States`.
+        dtype: float32; or float64, which holds masses down to 2⁻⁹⁰⁰ of the heaviest label's.
+    """
+
+    def __init__(
+        self, nodes: int, classes: int, steps: int, *, kept: int, dtype: type[np.floating] = np.float32
+    ) -> None:
+        self.classes, self.steps, self.kept = classes, steps, kept
+        of_float32 = 16 * np.dtype(dtype).itemsize // 4
+        self.rows: Floats = lane_rows(kept * nodes, of_float32).view(dtype).reshape(kept, nodes, 16)
+        self.room = np.zeros((kept - 1, nodes), np.float32)
+
+    def faint(self, lightest: float) -> float:
+        """As `Dense.faint`; what float64 does not hold counts as nothing."""
+        return max(2.0**-100, 2.0**-135 / lightest) if self.rows.dtype == np.float32 else 0.0
+
+    def write(self, step: int, seeds: Seeds, factors: Float64) -> None:
+        """See `States`."""
+        # The heaviest of each node first, so that an entry's place among its node's is its column.
+        order = np.lexsort((-seeds.shares, seeds.owners))
+        owners = seeds.owners[order]
+        places = np.arange(len(order)) - seeds.starts[owners]
+        scores = seeds.shares[order] * factors[owners]
+        state = self.rows[step % self.kept]
+        state[seeds.nodes] = 0
+        kept = places < HEAVIEST
+        nodes, places = seeds.nodes[owners], np.minimum(places, LOST)
+        state[nodes[kept], places[kept]] = scores[kept]
+        classes_of(state)[nodes[kept], places[kept]] = seeds.classes[order][kept]
+        np.add.at(state[:, LOST], nodes[~kept], scores[~kept])
+
+    def masses(self, nodes: Int64) -> Floats:
+        """See `States`."""
+        sums: Floats = self.rows[:, nodes, : LOST + 1].sum(axis=2)
+        return sums
+
+    def remake(self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float) -> Floats | None:
+        """See `States`."""
+        changes, sufficed = merge(
+            (adj.indptr, adj.indices, adj.weights),
+            rows,
+            self.rows[step % self.kept],
+            self.rows[(step + 1) % self.kept],
+            self.room[step % len(self.room)],
+            tolerance,
+            faint,
+            self.classes,
+        )
+        return changes if sufficed else None
+
+    def scores(self, nodes: npt.NDArray[np.integer]) -> tuple[UInt16, Floats, Floats]:
+        """Return, of the rows of the last state, the classes and scores by falling score, and what is lost.
+
+        uint16 (m, 8), (m, 8) and (m,); a score is 0 where there are no more classes.
+        """
+        state = self.rows[self.steps % self.kept]
+        rows = state[nodes]
+        return classes_of(rows).copy(), rows[:, :HEAVIEST], rows[:, LOST]
