@@ -3,90 +3,134 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["PENALTY", "fit", "log_posterior"]
+from graph_service.linear.blocks import HEIGHT
+from graph_service.linear.kernel import gradients, products
+from graph_service.linear.panels import Panels
+from graph_service.propagation.lanes import lane_rows
+
+__all__ = ["PENALTY", "Lesson", "fit", "log_posterior", "logits"]
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 
 PENALTY = 0.1
 """Suits features with a mean squared norm of 1."""
 _STEPS = 20
-_alone = threading.Lock()
+_PARTS = 16
+"""Parts of the rows that gradients are summed over, each by one core at a time."""
 _INTERCEPT_PENALTY = 1e-3
 """Keeps the intercepts finite; they are all but free."""
+_alone = threading.Lock()
+
+
+class Lesson:
+    """Rows to learn from; what follows from them alone is reckoned once, whatever the targets."""
+
+    def __init__(self, features: Float32, weights: Float32, penalty: float = PENALTY) -> None:
+        """Take the rows; O(m p² + p³).
+
+        Args:
+            features: float32 (m, p).
+            weights: float32 (m,), at least 0 and not all 0.
+            penalty: greater than 0.
+        """
+        rows, self._count = -(-len(features) // HEIGHT) * HEIGHT, len(features)
+        total = float(weights.sum())
+        self._features = np.zeros((rows, features.shape[1]), np.float32)
+        self._features[: self._count] = features
+        self._shares = np.zeros(rows, np.float32)
+        self._shares[: self._count] = weights / total
+        ridge = np.full((features.shape[1] + 1, 1), penalty / total)
+        ridge[-1] = _INTERCEPT_PENALTY
+        self._ridge = ridge
+        with _one_core():
+            bound = self._bound()
+            self._inverse: Float64 = cho_solve(cho_factor(bound), np.eye(len(bound)))
+
+    def learn(self, targets: Float32) -> Float32:
+        """Return the coefficients that minimise Σ_i w_i H(target_i, softmax([x_i 1] W)) + penalty/2 ‖W‖².
+
+        Accelerated gradient descent (Nesterov), preconditioned by the curvature bound of Böhning (1992),
+        XᵀwX/2 + penalty: so the step is 1 whatever the scale of the features, and 20 steps come within a few
+        thousandths of the optimum's accuracy. The intercept, the last row, is not penalised.
+        O(20 (m + p) p C), the same however many cores there are.
+
+        Args:
+            targets: float32 (m, C), rows sum to 1.
+
+        Returns:
+            float32 (p + 1, C).
+        """
+        height, classes = len(self._ridge), targets.shape[1]
+        wanted = lane_rows(len(self._features), classes)
+        wanted[: self._count, :classes] = targets
+        panels = Panels(height, classes)
+        parts, room = lane_rows(_PARTS * len(panels.rows), 16), lane_rows(_PARTS * HEIGHT, classes)
+        here: Float64 = np.zeros((height, classes))
+        ahead, momentum = here, 1.0
+        with _one_core():
+            for _ in range(_STEPS):
+                gradients(self._features, panels.take(ahead), wanted, self._shares, room, parts)
+                there = ahead - self._inverse @ (panels.total(parts) + self._ridge * ahead)
+                following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+                ahead = there + (momentum - 1) / following * (there - here)
+                here, momentum = there, following
+        return here.astype(np.float32)
+
+    def _bound(self) -> Float64:
+        """Return the greatest curvature that any coefficients meet, float64 (p + 1, p + 1)."""
+        weighted = self._features * self._shares[:, np.newaxis]
+        bound = np.diag(self._ridge[:, 0])
+        bound[:-1, :-1] += weighted.T @ self._features / 2
+        bound[-1, :-1] = bound[:-1, -1] = weighted.sum(axis=0, dtype=np.float64) / 2
+        bound[-1, -1] += 0.5
+        # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
+        bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)
+        return bound
 
 
 def fit(features: Float32, targets: Float32, weights: Float32, penalty: float) -> Float32:
-    """Return the coefficients that minimise Σ_i w_i H(target_i, softmax(x_i W)) + penalty/2 ‖W‖².
+    """Return what a `Lesson` of these rows teaches: float32 (p + 1, C)."""
+    return Lesson(features, weights, penalty).learn(targets)
 
-    Accelerated gradient descent (Nesterov) in coordinates in which the curvature bound of Böhning (1992),
-    XᵀwX/2 + penalty, is the identity: so the step is 1 whatever the scale of the features, and 20 steps
-    come within a few thousandths of the optimum's accuracy. The intercept, the last row, is not penalised.
-    O(m p² + p³ + 20 m p C).
+
+def logits(features: Float32, coefficients: Float32) -> Float32:
+    """Return [x 1] W, (m, width) as `lane_rows` makes them, and -1e30 beyond the C classes; O(m p C).
 
     Args:
         features: float32 (m, p).
-        targets: float32 (m, C), rows sum to 1.
-        weights: float32 (m,), at least 0 and not all 0.
-        penalty: greater than 0.
-
-    Returns:
-        float32 (p + 1, C).
+        coefficients: float32 (p + 1, C).
     """
-    # Products this narrow gain nothing from a second core, and lose much when it is wanted elsewhere. The
-    # limit is the whole process's, so that one at a time may set it and take it back.
-    with _alone, _libraries().limit(limits=1, user_api="blas"):
-        return _minimum(_with_ones(features), targets, weights, penalty)
+    out = lane_rows(len(features), coefficients.shape[1])
+    products(np.ascontiguousarray(features), Panels(*coefficients.shape).take(coefficients), out)
+    return out
 
 
 def log_posterior(features: Float32, coefficients: Float32) -> Float32:
     """Return float32 (m, C): the logarithms of softmax([x 1] W); O(m p C)."""
-    logits: Float32 = features @ coefficients[:-1] + coefficients[-1]
-    logits -= logits.max(axis=1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    return logits
+    rows = logits(features, coefficients)[:, : coefficients.shape[1]]
+    rows -= rows.max(axis=1, keepdims=True)
+    rows -= np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    return rows
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep the linear algebra to one core: products this small lose on more, most when others want them."""
+    # The limit is the whole process's, so that one at a time may set it and take it back.
+    with _alone, _libraries().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache
 def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-def _minimum(x: Float32, targets: Float32, weights: Float32, penalty: float) -> Float32:
-    total = float(weights.sum())
-    ridge = np.full(x.shape[1], penalty / total)
-    ridge[-1] = _INTERCEPT_PENALTY
-    bound = ((x * weights[:, np.newaxis]).T @ x / (2 * total)).astype(np.float64) + np.diag(ridge)
-    # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
-    bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)
-    # bound = RᵀR, and x R⁻¹ are the coordinates with curvature at most 1.
-    factor = cholesky(bound)
-    back = solve_triangular(factor, np.eye(len(factor))).astype(np.float32)
-    z, shares = x @ back, (weights / total)[:, np.newaxis]
-    shrink = (back.T * ridge.astype(np.float32)) @ back
-    here = np.zeros((x.shape[1], targets.shape[1]), np.float32)
-    ahead, momentum = here, 1.0
-    for _ in range(_STEPS):
-        gradient = z.T @ (shares * (_softmax(z @ ahead) - targets)) + shrink @ ahead
-        there = ahead - gradient
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        ahead = there + np.float32((momentum - 1) / following) * (there - here)
-        here, momentum = there, following
-    coefficients: Float32 = back @ here
-    return coefficients
-
-
-def _with_ones(features: Float32) -> Float32:
-    return np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
-
-
-def _softmax(logits: Float32) -> Float32:
-    powers: Float32 = np.exp(logits - logits.max(axis=1, keepdims=True))
-    powers /= powers.sum(axis=1, keepdims=True)
-    return powers

@@ -11,11 +11,12 @@ from graph_service.propagation.lane_functions import exp_of, greatest, log_of
 from graph_service.propagation.lanes import add_scaled, load, store, total, zeros
 from graph_service.propagation.parallel import parallel
 
-__all__ = ["steps_pool"]
+__all__ = ["balanced", "steps_pool"]
 
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -80,3 +81,28 @@ def _believe(
     for column in range(0, width, 16):
         belief = add_scaled(zeros(16), scale, load(rows, node, column, 16))
         store(rows, node, column, log_of(belief, floor) if logarithm else belief)
+
+
+@parallel
+def balanced(scores: Float32, nodes: Ints, factors: Float32, otherwise: Float32, out: Float32) -> None:
+    """Write the scores of some nodes, times the factors of the classes and over their sum, to `out`.
+
+    Args:
+        scores: (n, C), not negative.
+        nodes: (m,).
+        factors: (C,).
+        otherwise: (C,), the row of nodes without a score.
+        out: (m, C), overwritten.
+    """
+    for i in prange(len(nodes)):
+        node, powers = nodes[i], np.float32(0)
+        for c in range(len(factors)):
+            out[i, c] = scores[node, c] * factors[c]
+            powers += out[i, c]
+        if powers > 0:
+            scale = np.float32(1) / powers
+            for c in range(len(factors)):
+                out[i, c] *= scale
+        else:
+            for c in range(len(factors)):
+                out[i, c] = otherwise[c]

@@ -9,19 +9,17 @@ from graph_service.pooling.kernel import steps_pool
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.lanes import lane_rows
 
-__all__ = ["CLASSIFIER_SHARE", "FLOOR", "NEIGHBOUR_SHARE", "NEVER", "pool", "softmax"]
+__all__ = ["CLASSIFIER_SHARE", "FLOOR", "NEIGHBOUR_SHARE", "pool", "softmax"]
 
 Float32 = npt.NDArray[np.float32]
 
-CLASSIFIER_SHARE = np.float32(0.5)
+CLASSIFIER_SHARE = 0.5
 """Exponent of the classifier's posterior."""
-NEIGHBOUR_SHARE = np.float32(0.7)
+NEIGHBOUR_SHARE = 0.7
 """Exponent of the neighbours' geometric mean. The exponents say how far the two are trusted, given that they
 often err together: with these, beliefs are nearly calibrated on every data set tried, from 50 labels up."""
-FLOOR = np.float32(1e-3)
+FLOOR = 1e-3
 """Added to a neighbour's belief, so that no single one can veto a class."""
-NEVER = np.float32(-1e30)
-"""Logarithm of no evidence at all."""
 _STEPS = 6
 
 
@@ -40,7 +38,7 @@ def pool(
     Args:
         adj: the graph, of n rows.
         own: float32 (n, width), logarithms of each node's own evidence, up to a constant a row, as
-            `lane_rows` makes them, with `NEVER` in the columns beyond the C classes.
+            `lane_rows` makes them, with -1e30 in the columns beyond the C classes.
         clamped: (m,), nodes that keep their row.
         clamped_rows: float32 (m, C), these rows.
 
@@ -52,7 +50,7 @@ def pool(
     stays = np.zeros(len(own), np.bool_)
     stays[clamped] = True
     for rows in (here, there):
-        rows[clamped, :classes] = np.log(clamped_rows + FLOOR)
+        rows[clamped, :classes] = np.log(clamped_rows + np.float32(FLOOR))
     last = steps_pool(
         adj.indptr, adj.indices, adj.weights, own, stays, _STEPS, NEIGHBOUR_SHARE, FLOOR, here, there
     )

@@ -16,5 +16,9 @@ def warm_up() -> None:
     """Compile every kernel, or load it from the cache: seconds the first time, a fraction of one later."""
     lists = np.array([[1], [0], [1]], np.int32), np.ones((3, 1), np.float32)
     adj = adjacency(*lists, method=Method.POOLED, temperature=1.0)
-    label = Statements(np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.bool_), 2)
-    infer(adj, np.eye(3, dtype=np.float32), np.arange(3), label)
+    trusted = np.ones(1, np.bool_)
+    infer(adj, np.eye(3, dtype=np.float32), np.arange(3), Statements(lists[0][0], lists[0][0], trusted, 2))
+    # Rows of sixteen classes are contiguous, and their numba type another.
+    nodes = np.repeat(np.arange(2), 8)
+    of_many = Statements(nodes, np.arange(16), np.repeat(trusted, 16), 16)
+    infer(adj, np.eye(3, dtype=np.float32), np.arange(3), of_many)

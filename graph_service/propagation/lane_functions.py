@@ -13,7 +13,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+
+from graph_service.propagation.lanes import compiled
 
 __all__ = ["exp_of", "greatest", "log_of"]
 
@@ -100,7 +101,7 @@ class _Math:
         return self.call("fmuladd", whole, self.all(_LN2[0]), build.fadd(f, tail))
 
 
-@intrinsic
+@compiled
 def greatest(typing_context: Any, vector: Any) -> Any:
     """Return the greatest number of a vector, float32."""
 
@@ -112,7 +113,7 @@ def greatest(typing_context: Any, vector: Any) -> Any:
     return types.float32(vector), generate
 
 
-@intrinsic
+@compiled
 def exp_of(typing_context: Any, vector: Any, shift: Any) -> Any:
     """Return exp(vector - shift) for a float32 `shift`; exp(-80) where less. The difference is at most 88."""
 
@@ -123,7 +124,7 @@ def exp_of(typing_context: Any, vector: Any, shift: Any) -> Any:
     return vector(vector, types.float32), generate
 
 
-@intrinsic
+@compiled
 def log_of(typing_context: Any, vector: Any, shift: Any) -> Any:
     """Return log(vector + shift) for a float32 `shift`, of sums that are normal numbers above 0."""
 

@@ -58,4 +58,5 @@ def spread(adj: Adjacency, seeds: Float32, labelled: npt.NDArray[np.integer]) ->
         here,
         there,
     )
-    return np.maximum(rows[:, : seeds.shape[1]], 0)
+    found = rows[:, : seeds.shape[1]]
+    return np.maximum(found, 0, out=found)

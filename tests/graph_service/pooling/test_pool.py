@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax as scipy_softmax
 
 from graph_service.events import Method
-from graph_service.pooling.pool import NEVER, pool, softmax
+from graph_service.linear.panels import NEVER
+from graph_service.pooling.pool import pool, softmax
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.lanes import lane_rows
 
