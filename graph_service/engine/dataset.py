@@ -31,7 +31,7 @@ Int32 = npt.NDArray[np.int32]
 _logger = logging.getLogger(__name__)
 
 _REPLAY_FLUSH = 20_000
-"""Replay updates the graph once for about so many sample rows: few large products, bounded memory."""
+"""Replay hands the graph about so many vectors at a time: bounded memory."""
 _PATIENCE = 0.01
 """Seconds that a search waits for the index; writes of labels hold it for less, those of samples for more."""
 _MOST_PRODUCTS = 2**36
@@ -182,7 +182,7 @@ class Dataset:
             self._tables.apply(entry.event)
             self.revision = entry.revision
             if self._tables.pending >= _REPLAY_FLUSH:
-                self._tables.flush()
+                self._tables.flush(settle=False)  # the lists are made once, at the end
                 _logger.info("dataset %s: %d samples replayed", self.name, len(self._tables.row_of))
         self._tables.flush()
         self.summary = Summary(self._tables, self.revision)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.auditing.order import audit_keys, audit_order
+from graph_service.auditing.order import audit_order
 from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
@@ -71,6 +71,7 @@ class GraphView:
         # Written from the last to the first, so that the earliest sample of a node stays.
         self.node_samples[self.sample_nodes[::-1]] = np.arange(len(rows), dtype=np.int32)[::-1]
         self.nodes: Int32 = np.argsort(self.node_samples).astype(np.int32)
+        self._hashed = tables.audit_keys
         self._vectors = graph.freeze_vectors()
         self._adjacency: dict[tuple[Method, float], Cell[Adjacency]] = {}
         self._lock = threading.Lock()
@@ -125,7 +126,7 @@ class GraphView:
     @Once
     def features(self) -> Float32:
         """Principal components of the vectors, float32 (nodes, p)."""
-        return self.basis().project(self._vectors[self.slots])
+        return self.basis().project(self._vectors, self.slots)
 
     @Once
     def audit(self) -> npt.NDArray[np.int64]:
@@ -135,7 +136,7 @@ class GraphView:
     @Once
     def audit_keys(self) -> npt.NDArray[np.uint64]:
         """The hash of each sample's id by which the audit is ordered, uint64 (samples,)."""
-        return audit_keys(self.ids)
+        return self._hashed.of(self.rows, self.ids)
 
     @Once
     def ground(self) -> Ground:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Literal
+from weakref import ref
 
 import numpy as np
 
 from graph_service.index.base import Index, Survey
 from graph_service.index.exact import ExactIndex
 from graph_service.index.hnsw import HnswIndex
+from graph_service.index.threads import CORES
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable
 
 __all__ = ["SWITCH_AT", "AutoIndex", "IndexKind", "make_index"]
@@ -18,28 +22,39 @@ IndexKind = Literal["auto", "exact", "hnsw"]
 SWITCH_AT = 100_000
 """Nodes beyond which HNSW takes over."""
 
-_POUR = 2
-"""Old slots moved into a new HNSW graph for every slot added."""
+_POUR = 3
+"""Slots moved into a new HNSW graph for every slot added."""
+_MOST_POURED = 4096
+"""Most slots that one call moves: it must not stall a write for a whole build."""
+_PIECE = 256
+"""Slots moved at a time in the background: a write waits for one piece at most."""
 
 
 class AutoIndex:
     """Exact up to `switch_at` nodes, HNSW beyond, exact again below half of that.
 
-    Crossing the line never stalls a write for a whole build: the new graph takes the added slots and, with
-    each of them, `_POUR` of those already there, while the exact index, which costs nothing to keep, goes on
-    answering until none is left to move.
+    Crossing the line never stalls a write for a whole build: with every slot added, `_POUR` of those that
+    wait move into the new graph, while the exact index, which costs nothing to keep, goes on answering until
+    none is left to move. Where many wait, a thread moves them in the background besides, on half the cores.
 
     Args:
         vectors: the table the slots refer to.
         switch_at: nodes beyond which HNSW takes over.
+        alone: slots waiting up to which no thread is started.
     """
 
-    def __init__(self, vectors: VectorTable, *, switch_at: int = SWITCH_AT) -> None:
+    def __init__(
+        self, vectors: VectorTable, *, switch_at: int = SWITCH_AT, alone: int = 2 * _MOST_POURED
+    ) -> None:
         self._vectors = vectors
         self._switch_at = switch_at
+        self._alone = alone
         self._exact = ExactIndex(vectors)
+        # The lock guards the graph and what waits for it, while a thread pours; once none waits, none does.
+        self._lock = threading.Lock()
         self._hnsw: HnswIndex | None = None
         self._waiting: Int32Array = np.zeros(0, dtype=np.int32)
+        self._pouring: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -51,24 +66,44 @@ class AutoIndex:
 
     def add(self, slots: Int32Array) -> None:
         """See `Index.add`."""
-        if self._hnsw is None and len(self) + len(slots) > self._switch_at:
-            self._hnsw = HnswIndex(self._vectors)
-            self._waiting = self._exact.slots
-        self._exact.add(slots)
-        if self._hnsw is not None:
-            poured, self._waiting = np.split(self._waiting, [_POUR * len(slots)])
-            self._hnsw.add(np.concatenate([poured, slots]))
+        with self._lock:
+            self._exact.add(slots)
+            if self._hnsw is None and len(self) > self._switch_at:
+                self._hnsw, self._waiting = HnswIndex(self._vectors), self._exact.slots
+            elif self._hnsw is not None and len(self._waiting):
+                self._waiting = np.concatenate([self._waiting, slots])
+            elif self._hnsw is not None:
+                self._hnsw.add(slots)
+            self._pour(min(_POUR * len(slots), _MOST_POURED))
+            if len(self._waiting) > self._alone and self._pouring is None:
+                self._pouring = threading.Thread(target=_keep_pouring, args=[ref(self)], daemon=True)
+                self._pouring.start()
 
     def remove(self, slots: Int32Array) -> None:
         """See `Index.remove`."""
-        self._exact.remove(slots)
-        if self._hnsw is None:
-            return
-        if 2 * len(self) < self._switch_at:
-            self._hnsw = None
-        else:
-            self._hnsw.remove(np.setdiff1d(slots, self._waiting, assume_unique=True))
-        self._waiting = np.setdiff1d(self._waiting, slots, assume_unique=True)
+        with self._lock:
+            self._exact.remove(slots)
+            if self._hnsw is None:
+                return
+            if 2 * len(self) < self._switch_at:
+                self._hnsw, self._waiting = None, self._waiting[:0]
+            else:
+                self._hnsw.remove(np.setdiff1d(slots, self._waiting, assume_unique=True))
+                self._waiting = self._waiting[~np.isin(self._waiting, slots)]
+
+    def pour(self, count: int) -> bool:
+        """Moves up to `count` waiting slots into the HNSW graph; says whether any wait still."""
+        with self._lock:
+            self._pour(count, max(1, CORES // 2))
+            if not len(self._waiting):
+                self._pouring = None
+            return len(self._waiting) > 0
+
+    def _pour(self, count: int, threads: int = CORES) -> None:
+        if self._hnsw is not None and len(self._waiting):
+            # First in, then off the list: who sees the list empty asks the graph, beside nobody.
+            self._hnsw.add(self._waiting[:count], threads)
+            self._waiting = self._waiting[count:]
 
     def search(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array]:
         """See `Index.search`."""
@@ -84,7 +119,15 @@ class AutoIndex:
 
     @property
     def _answering(self) -> Index:
-        return self._exact if self._hnsw is None or len(self._waiting) else self._hnsw
+        graph = self._hnsw
+        return self._exact if graph is None or len(self._waiting) else graph
+
+
+def _keep_pouring(index: ref[AutoIndex]) -> None:
+    """Pour until none waits, or nobody has the index any more."""
+    while (held := index()) is not None and held.pour(_PIECE):
+        del held  # or it would never go
+        time.sleep(0)  # who waits for the lock gets it
 
 
 def make_index(kind: IndexKind, vectors: VectorTable, *, switch_at: int = SWITCH_AT) -> Index:

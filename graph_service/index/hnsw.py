@@ -9,6 +9,7 @@ import numpy.typing as npt
 from graph_service.index.base import Survey
 from graph_service.index.exact import ExactIndex
 from graph_service.index.joining import join
+from graph_service.index.threads import CORES
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable, grown
 
 __all__ = ["HnswIndex"]
@@ -63,7 +64,7 @@ class HnswIndex:
         """Labels in the graph, those of removed slots among them: at most twice the slots held."""
         return self._labels
 
-    def add(self, slots: Int32Array) -> None:
+    def add(self, slots: Int32Array, threads: int = CORES) -> None:
         """See `Index.add`. About ef_construction · links products of vectors a slot."""
         if not len(slots):
             return
@@ -72,7 +73,7 @@ class HnswIndex:
         if end > self._graph.max_elements:
             self._graph.resize_index(max(end, 2 * self._graph.max_elements))
         labels = np.arange(self._labels, end)
-        self._graph.add_items(self._vectors[slots], labels)
+        self._graph.add_items(self._vectors[slots], labels, threads)
         self._slot_of = grown(self._slot_of, end, -1)
         self._slot_of[labels] = slots
         self._label_of = grown(self._label_of, int(slots.max()) + 1, -1)

@@ -12,6 +12,7 @@ from graph_service.index.base import Index
 from graph_service.index.choose import SWITCH_AT, IndexKind, make_index
 from graph_service.index.ranking import empty_lists, take_in
 from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors, VectorTable, grown
+from graph_service.neighbours.bulk import build_lists
 
 __all__ = ["NeighbourGraph"]
 
@@ -35,6 +36,8 @@ class NeighbourGraph:
             function from the vector table to an empty index.
         switch_at: nodes beyond which `auto` uses HNSW.
         batch: nodes that enter at a time; bounds the temporary memory.
+        bulk: nodes from which on all lists are made at once (`build_lists`) where at least half of the nodes
+            enter together and the index is not exact.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class NeighbourGraph:
         index: IndexKind | Callable[[VectorTable], Index] = "auto",
         switch_at: int = SWITCH_AT,
         batch: int = 1024,
+        bulk: int = 20_000,
     ) -> None:
         self.k = k
         self._batch = batch
+        self._bulk = bulk
         self._vectors = VectorTable(dimension)
         self._index = (
             index(self._vectors) if callable(index) else make_index(index, self._vectors, switch_at=switch_at)
@@ -188,8 +193,20 @@ class NeighbourGraph:
     def _settle(self) -> None:
         """Gives lists to the nodes that have none, and enters these nodes into others' lists."""
         newcomers = np.flatnonzero(self._alive & ~self._settled).astype(np.int32)
-        for part in self._batches(newcomers):
-            self._enter(part)
+        nodes = len(self)
+        many = len(newcomers) >= max(self._bulk, nodes / 2)
+        if many and not self._index.surveys_exactly(nodes):
+            self._rebuild(newcomers)
+        else:
+            for part in self._batches(newcomers):
+                self._enter(part)
+
+    def _rebuild(self, newcomers: Int32Array) -> None:
+        """Makes all lists anew."""
+        nodes = np.flatnonzero(self._alive).astype(np.int32)
+        self._neighbours[nodes], self._similarities[nodes] = build_lists(self._vectors, nodes, self.k)
+        self._index.add(newcomers)
+        self._settled[newcomers] = True
 
     def _enter(self, slots: Int32Array) -> None:
         """Finds the neighbours of newcomers, and enters them into others' lists."""

@@ -56,6 +56,8 @@ def check_rebuilt(graph: NeighbourGraph, model: Model) -> None:
 class Upkeep(RuleBasedStateMachine):
     """Nodes come, move and go; small blocks and batches, so that few nodes cross every border."""
 
+    bulk = 20_000
+
     @staticmethod
     def make_index(table: VectorTable) -> Index:
         return ExactIndex(table, block=24)
@@ -66,8 +68,9 @@ class Upkeep(RuleBasedStateMachine):
     def start(self, dimension: int, k: int, batch: int, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.dimension = dimension
-        self.graph = NeighbourGraph(dimension, k, index=self.make_index, batch=batch)
+        self.graph = NeighbourGraph(dimension, k, index=self.make_index, batch=batch, bulk=self.bulk)
         self.model: Model = {}
+        self.settled = True
 
     def vectors(self, count: int, identical: bool) -> Float32Array:
         """Random unit vectors; or some that are there already, or equal one another."""
@@ -94,6 +97,7 @@ class Upkeep(RuleBasedStateMachine):
     def add(self, count: int, identical: bool) -> None:
         vectors = self.vectors(count, identical)
         slots = self.graph.update(add=vectors)
+        self.settled = True
         assert len({*slots.tolist()} - self.model.keys()) == len(slots) == count
         self.note(slots, vectors)
 
@@ -101,6 +105,7 @@ class Upkeep(RuleBasedStateMachine):
     def remove(self, share: float) -> None:
         slots = self.some(share)
         self.graph.update(remove=slots)
+        self.settled = True
         for slot in slots.tolist():
             del self.model[slot]
 
@@ -109,22 +114,29 @@ class Upkeep(RuleBasedStateMachine):
         slots = self.some(share)
         vectors = self.vectors(len(slots), identical)
         self.graph.update(move=(slots, vectors))
+        self.settled = True
         self.note(slots, vectors)
 
-    @rule(share=st.floats(0, 1), count=st.integers(0, 12))
-    def all_at_once(self, share: float, count: int) -> None:
+    @rule(share=st.floats(0, 1), count=st.integers(0, 12), settle=st.booleans())
+    def all_at_once(self, share: float, count: int, settle: bool) -> None:
         removed, moved = np.array_split(self.some(share), 2)
         moved_vectors, added = self.vectors(len(moved), False), self.vectors(count, False)
-        slots = self.graph.update(remove=removed, move=(moved, moved_vectors), add=added)
+        slots = self.graph.update(remove=removed, move=(moved, moved_vectors), add=added, settle=settle)
+        self.settled = settle
         for slot in removed.tolist():
             del self.model[slot]
         self.note(moved, moved_vectors)
         assert not self.model.keys() & {*slots.tolist()}
         self.note(slots, added)
 
+    def check(self) -> None:
+        check_rebuilt(self.graph, self.model)
+
     @invariant()
     def right(self) -> None:
-        check_rebuilt(self.graph, self.model)
+        if self.settled:
+            self.check()
+        assert np.flatnonzero(self.graph.alive).tolist() == sorted(self.model)
 
 
 class HnswUpkeep(Upkeep):
@@ -134,8 +146,7 @@ class HnswUpkeep(Upkeep):
     def make_index(table: VectorTable) -> Index:
         return HnswIndex(table, ef_search=4)
 
-    @invariant()
-    def right(self) -> None:
+    def check(self) -> None:
         check_form(self.graph, self.model)
 
 
@@ -147,12 +158,20 @@ class AutoUpkeep(HnswUpkeep):
         return AutoIndex(table, switch_at=20)
 
 
+class BulkUpkeep(HnswUpkeep):
+    """The same where all lists are made anew as soon as at least half of the nodes enter together."""
+
+    bulk = 2
+
+
 TestExactUpkeep = Upkeep.TestCase
 TestHnswUpkeep = HnswUpkeep.TestCase
 TestAutoUpkeep = AutoUpkeep.TestCase
+TestBulkUpkeep = BulkUpkeep.TestCase
 TestExactUpkeep.settings = settings(max_examples=80, stateful_step_count=15, deadline=None)
 TestHnswUpkeep.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
 TestAutoUpkeep.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestBulkUpkeep.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
 
 
 @pytest.mark.parametrize("size", [1, 37, 400])
