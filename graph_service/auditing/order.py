@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["audit_keys", "audit_order", "audited"]
+__all__ = ["AuditKeys", "audit_keys", "audit_order", "audited"]
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -25,6 +26,28 @@ def audit_keys(sample_ids: Iterable[str]) -> UInt64:
     """
     digests = b"".join(blake2b(name.encode(), digest_size=8, key=_KEY).digest() for name in sample_ids)
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+
+
+class AuditKeys:
+    """The keys of samples that have numbers for good, each made once. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._keys: UInt64 = np.zeros(0, np.uint64)
+        self._made: Bools = np.zeros(0, np.bool_)
+        self._lock = threading.Lock()
+
+    def of(self, numbers: Ints, sample_ids: Sequence[str]) -> UInt64:
+        """Return the keys of the samples with these numbers and ids, uint64 (n,); see `audit_keys`."""
+        with self._lock:
+            lacking = int(numbers.max(initial=-1)) + 1 - len(self._keys)
+            if lacking > 0:
+                room = max(lacking, len(self._keys))
+                self._keys = np.append(self._keys, np.zeros(room, np.uint64))
+                self._made = np.append(self._made, np.zeros(room, np.bool_))
+            places = np.flatnonzero(~self._made[numbers])
+            self._keys[numbers[places]] = audit_keys(sample_ids[place] for place in places.tolist())
+            self._made[numbers[places]] = True
+            return self._keys[numbers]
 
 
 def audit_order(keys: UInt64) -> Ints:

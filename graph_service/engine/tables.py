@@ -12,6 +12,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.auditing.order import AuditKeys
 from graph_service.engine import checks
 from graph_service.engine.labels import LabelTable
 from graph_service.engine.limits import Limits
@@ -47,6 +48,8 @@ class Tables:
         ids: sample ids by row, in order of arrival; None where a sample left.
         content_hashes: what the samples were added with, by row; possibly empty.
         row_of: the row of each present sample.
+        labels: the labels.
+        audit_keys: the audit's keys of the samples, by row.
         sample_version: grows with every event that changes samples.
     """
 
@@ -61,6 +64,7 @@ class Tables:
         self.content_hashes: list[bytes] = []
         self.row_of: dict[str, int] = {}
         self.labels = LabelTable()
+        self.audit_keys = AuditKeys()
         self.nodes = Nodes(graph, created.dimension)
         self.sample_version = 0
 

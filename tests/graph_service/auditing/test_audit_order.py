@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_service.auditing.order import audit_keys, audit_order, audited
+from graph_service.auditing.order import AuditKeys, audit_keys, audit_order, audited
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=40), st.randoms())
@@ -40,3 +40,11 @@ def test_the_part_audited_is_three_quarters_labelled_and_no_longer_one_is(done):
     assert done[places].all()
     lengths = [m for m in range(1, len(done) + 1) if 4 * done[:m].sum() >= 3 * m]
     assert places.tolist() == np.flatnonzero(done[: max(lengths, default=0)]).tolist()
+
+
+@given(asked=st.lists(st.lists(st.integers(0, 40), unique=True), max_size=6))
+def test_keys_that_were_made_are_kept(asked):
+    kept = AuditKeys()
+    for numbers in asked:
+        names = [f"sample {number}" for number in numbers]
+        np.testing.assert_array_equal(kept.of(np.array(numbers, np.int64), names), audit_keys(names))
