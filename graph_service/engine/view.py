@@ -126,7 +126,7 @@ class GraphView:
     @Once
     def features(self) -> Float32:
         """Principal components of the vectors, float32 (nodes, p)."""
-        return self.basis().project(self._vectors[self.slots])
+        return self.basis().project(self._vectors, self.slots)
 
     @Once
     def audit(self) -> npt.NDArray[np.int64]:
