@@ -89,7 +89,7 @@ def loadtest(
         ingest=ingest,
         batch=batch,
         labels=labels,
-        workers=min(workers, annotators),
+        workers=min(workers, annotators or workers),
         seed=seed,
         alone=during_propagation,
         p99=max_p99,
@@ -131,6 +131,10 @@ def _check(context: typer.Context) -> None:
     goals = [f"--{name.replace('_', '-')}" for name in ("rate", "share", "find_rate") if given[name]]
     if len(goals) > 1:
         raise CliError(f"{' and '.join(goals)} contradict each other", "give one of them.")
+    if goals and not given["annotators"]:
+        raise CliError(f"{goals[0]} is about clicks, but there are no annotators", "e.g. --annotators 32.")
+    if not (given["annotators"] or given["reads"] or given["ingest"]):
+        raise CliError("nothing is to be done", "ask for --annotators, --reads or --ingest.")
     if given["target"] and given["data_dir"]:
         raise CliError("--data-dir is for a service that is started here", "leave it, or --target, out.")
     if given["during_propagation"] and given["find_rate"]:

@@ -71,7 +71,9 @@ class ReadName(StrEnum):
         return READS[list(ReadName).index(self)]
 
 
-Annotators = Annotated[int, _load("--annotators", "-n", min=1, help="How many people click.")]
+Annotators = Annotated[
+    int, _load("--annotators", "-n", min=0, help="How many people click; 0 for reads and ingest alone.")
+]
 Rate = Annotated[
     float | None,
     _load(

@@ -37,6 +37,7 @@ class Subject:
         classes: of the dataset.
         dimension: of its vectors.
         encoder_digest: of its vectors; empty when it is bound to no encoder.
+        samples: how many it holds before the load.
         ids: of samples that annotators label when nothing is suggested, one at least.
         seed: of the samples, if they are made up.
     """
@@ -46,6 +47,7 @@ class Subject:
     classes: tuple[str, ...]
     dimension: int
     encoder_digest: str
+    samples: int
     ids: Sequence[str]
     seed: int
 

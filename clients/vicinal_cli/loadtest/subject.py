@@ -98,6 +98,7 @@ def opened(target: Target, filling: Filling) -> Iterator[tuple[Subject, Dataset]
             dataset.classes,
             dataset.dimension,
             dataset.encoder_digest,
+            dataset.sample_count,
             page.sample_ids,
             filling.seed,
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from vicinal_cli.loadtest.histogram import Histogram
+from vicinal_cli.loadtest.orders import STEPS
 
 __all__ = ["Row", "Second", "Tally"]
 
@@ -130,8 +131,8 @@ class Tally:
 
     @property
     def errors(self) -> int:
-        """Operations of all rows that failed; a click and the call in it that failed are two."""
-        return sum(row.errors.total() for row in self.rows.values())
+        """Operations that failed; the call of a click that failed is not counted beside the click."""
+        return sum(row.errors.total() for name, row in self.rows.items() if name not in STEPS)
 
     def merge(self, other: Tally) -> None:
         """Add what another worker has seen of the same load."""

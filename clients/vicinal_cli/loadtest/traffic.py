@@ -19,8 +19,8 @@ _SUGGESTIONS = 10
 _PAGE = 1_000
 _FLAGS = 100
 _CLASSIFIED = 8
-_FIRST_NEW = 50_000_000
-"""Number of the first sample that is added under load; each worker has so many of its own."""
+_FIRST_NEW, _OWN = 50_000_000, 1_000_000
+"""Number of the first sample that is added under load, and how many numbers each worker has for its own."""
 
 
 class Propagations:
@@ -146,7 +146,8 @@ class Traffic:
         await self._client.suggest(self._dataset, _SUGGESTIONS, min_revision=0)
 
     async def _ingest(self) -> None:
-        start = _FIRST_NEW + 1_000_000 * self._job.worker + self._added
+        # Those of an earlier load are counted among the samples, so that theirs are other numbers.
+        start = _FIRST_NEW + _OWN * self._job.worker + self._job.subject.samples + self._added
         stop = start + self._job.ingest
         self._added += self._job.ingest
         ids, vectors = self._new.ids(start, stop), self._new.vectors(start, stop)

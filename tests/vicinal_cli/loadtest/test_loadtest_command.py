@@ -78,6 +78,14 @@ def test_a_dataset_that_exists_is_loaded_and_kept(load, vicinal):
     assert "kept" in vicinal("status").stdout
 
 
+def test_reads_alone_need_no_annotator(load):
+    _, result = load("-n", 0, "-w", 2, "-s", 1, "--reads", 20, "--ingest", 2)
+    rows = result.main.tally.rows
+    assert set(rows) == {*READS, "AddSamples"}
+    assert result.echoes is None
+    assert sum(row.latency.count for row in rows.values()) == 22
+
+
 def test_two_runs_are_compared(load, vicinal, tmp_path):
     load("-s", 1)
     path = tmp_path / "out" / "loadtest.json"
@@ -94,6 +102,8 @@ def test_two_runs_are_compared(load, vicinal, tmp_path):
     ("flags", "said"),
     [
         (("--rate", 5, "--share", 0.8), "--rate and --share contradict"),
+        (("--annotators", 0, "--rate", 5), "no annotators"),
+        (("--annotators", 0), "nothing is to be done"),
         (("--during-propagation",), "e.g. --reads 20"),
         (("--during-propagation", "--reads", 5, "--find-rate"), "--find-rate ends before"),
         (("--target", "127.0.0.1:1", "--data-dir", "x"), "started here"),

@@ -71,7 +71,7 @@ async def address(scripted):
 
 
 def jobs(address, workers=1, most=1000):
-    subject = Subject(address, "pets", ("a", "b", "c"), 4, "", ("loadtest-00000002",), 0)
+    subject = Subject(address, "pets", ("a", "b", "c"), 4, "", 1, ("loadtest-00000002",), 0)
     return [Job(subject, one, workers, range(one, 3, workers), 1, 2, 20.0, most) for one in range(workers)]
 
 
@@ -132,6 +132,7 @@ async def test_failures_are_counted_by_reason(address, scripted):
     assert tally.rows[READ].errors == {"QUEUE_FULL": 20}
     assert tally.rows["click"].errors == {"QUEUE_FULL": 5}
     assert tally.rows["SuggestSamples"].errors == {"QUEUE_FULL": 5}
+    assert tally.errors == 25
     assert tally.rows["AddLabels"].latency.count == 5
     assert tally.rows["click"].latency.count == 0
     assert sum(one.errors for one in tally.rows[READ].seconds.values()) == 20

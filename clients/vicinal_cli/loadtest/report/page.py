@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 
 from vicinal_cli.loadtest.histogram import Histogram
-from vicinal_cli.loadtest.orders import CLICK
+from vicinal_cli.loadtest.orders import CLICK, STEPS
 from vicinal_cli.loadtest.report.histograms import histograms
 from vicinal_cli.loadtest.report.tables import comparison, ordered, result_tables
 from vicinal_cli.loadtest.report.timeline import Line, Panel, timeline
@@ -124,7 +124,7 @@ def _p(row: Row, share: float) -> list[tuple[float, float]]:
 
 def _errors(phase: Phase) -> list[tuple[float, float]]:
     seconds = range(int(phase.seconds))
-    rows = phase.tally.rows.values()
+    rows = [row for name, row in phase.tally.rows.items() if name not in STEPS]
     return [(at, sum(row.seconds[at].errors for row in rows if at in row.seconds)) for at in seconds]
 
 
