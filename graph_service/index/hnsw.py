@@ -47,9 +47,9 @@ class HnswIndex:
         ef_search: int = 128,
     ) -> None:
         self._vectors = vectors
-        self._links = links
-        self._ef_construction = ef_construction
-        self._ef_search = ef_search
+        self.links = links
+        self.ef_construction = ef_construction
+        self.ef_search = ef_search
         self._scan = ExactIndex(vectors)
         self._graph = self._empty_graph(_LEAST_ROOM)
         self._labels = 0
@@ -103,7 +103,7 @@ class HnswIndex:
 
     def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
         """See `Index.survey`. Sees touches among a query's nearest and those who list them; see `join`."""
-        found = self._query(queries, max(k, self._ef_search))
+        found = self._query(queries, max(k, self.ef_search))
         if found is None:
             return self._scan.survey(queries, k, radii, neighbours)
         return join(self._vectors, queries, found, k, radii, neighbours)
@@ -124,7 +124,7 @@ class HnswIndex:
     def _empty_graph(self, room: int) -> hnswlib.Index:
         """With room for `room` labels."""
         graph = hnswlib.Index(space="ip", dim=self._vectors.dimension)
-        graph.init_index(room, M=self._links, ef_construction=self._ef_construction)
+        graph.init_index(room, M=self.links, ef_construction=self.ef_construction)
         # Set once: hnswlib uses max(ef, k), and changing it would be a write beside reads.
-        graph.set_ef(self._ef_search)
+        graph.set_ef(self.ef_search)
         return graph
