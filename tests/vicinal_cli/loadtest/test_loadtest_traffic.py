@@ -1,6 +1,9 @@
 """Workers against a service that follows a script: what stalls, fails or is too much is told as it is."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 
 import pytest
 
@@ -9,6 +12,7 @@ from vicinal.wire.errors import ResourceExhausted
 from vicinal.wire.serving import Server, ServerOptions
 from vicinal_cli.errors import CliError
 from vicinal_cli.loadtest.crew import Crew
+from vicinal_cli.loadtest.histogram import edge
 from vicinal_cli.loadtest.orders import Job, Load, Subject
 
 READ = "SuggestSamples alone"
@@ -93,6 +97,11 @@ async def loaded(crew_of, load, meanwhile=None):
     return await running
 
 
+def longer(histogram, seconds):
+    """How many durations were longer."""
+    return sum(count for bucket, count in histogram.buckets.items() if edge(bucket) > seconds)
+
+
 async def test_a_stall_is_waited_for_by_all_who_come_meanwhile(address, scripted):
     async def stall():
         await asyncio.sleep(0.3 + 0.5)
@@ -105,11 +114,26 @@ async def test_a_stall_is_waited_for_by_all_who_come_meanwhile(address, scripted
     assert row.planned == row.latency.count == 100
     assert not row.errors
     # A closed loop would have seen one slow answer; here those of half a second and more wait.
-    waited = sum(count for bucket, count in row.latency.buckets.items() if 1e-6 * 1.01**bucket > 0.4)
-    assert waited >= 15
+    assert longer(row.latency, 0.4) >= 15
+    assert longer(row.server, 0.4) >= 15
     assert row.server.count == 100
     assert row.server.longest <= row.latency.longest
     assert echo.count == 20
+
+
+async def test_what_the_generator_itself_begins_late_counts_from_when_it_was_planned(address):
+    async def stop_the_worker():
+        (worker,) = multiprocessing.active_children()
+        await asyncio.sleep(0.3 + 0.5)
+        os.kill(worker.pid, signal.SIGSTOP)
+        await asyncio.sleep(1.0)
+        os.kill(worker.pid, signal.SIGCONT)
+
+    tally, _ = await loaded(jobs(address), Load(2.5, {READ: 40}, seed=1), stop_the_worker)
+    assert tally.rows[READ].latency.count == 100
+    assert longer(tally.rows[READ].latency, 0.4) >= 15
+    assert longer(tally.lag, 0.4) >= 15
+    assert longer(tally.rows[READ].server, 0.4) == 0
 
 
 async def test_clicks_label_what_was_suggested_with_its_true_class(address, scripted):
