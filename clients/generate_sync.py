@@ -36,6 +36,7 @@ NAMES = {
             "Pages",
             "ReadCalls",
             "Run",
+            "WatchCalls",
             "WriteCalls",
         )
     },

@@ -59,6 +59,7 @@ from vicinal_client._retry import RetryPolicy
 from vicinal_client._sync._embed import EmbedClient
 from vicinal_client._sync._graph import GraphClient
 from vicinal_client._sync._inference import InferenceClient
+from vicinal_client._watch_types import BeliefChanges
 
 __all__ = [
     "Aborted",
@@ -68,6 +69,7 @@ __all__ = [
     "AsyncEmbedClient",
     "AsyncGraphClient",
     "AsyncInferenceClient",
+    "BeliefChanges",
     "Beliefs",
     "Cancelled",
     "Classification",

@@ -66,6 +66,7 @@ class GraphLimits:
         max_page_size: items of one page.
         max_message_bytes: bytes of one message.
         max_scores: samples times classes in one dataset.
+        max_watchers: streams of `watch_beliefs` at one time, of all datasets together.
     """
 
     max_id_bytes: int
@@ -79,3 +80,4 @@ class GraphLimits:
     max_page_size: int
     max_message_bytes: int
     max_scores: int
+    max_watchers: int

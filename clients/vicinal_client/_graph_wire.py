@@ -28,9 +28,11 @@ from vicinal_client._graph_types import (
     Suggestions,
     Trust,
 )
+from vicinal_client._watch_types import BeliefChanges
 
 __all__ = [
     "accuracy",
+    "belief_changes",
     "beliefs",
     "classification",
     "dataset",
@@ -237,6 +239,18 @@ def join_beliefs(pages: Sequence[Beliefs]) -> Beliefs:
         confidences=np.concatenate([page.confidences for page in pages]),
         beliefs=_join([page.beliefs for page in pages]),
         total_count=pages[0].total_count,
+    )
+
+
+def belief_changes(parts: Sequence[graph_pb2.WatchBeliefsResponse], *, is_whole: bool) -> BeliefChanges:
+    """Return the parts of one revision as one; at least one part."""
+    return BeliefChanges(
+        revision=parts[0].revision,
+        sample_ids=tuple(sample for part in parts for sample in part.sample_ids),
+        classes=np.concatenate([unpack(part.classes, "classes") for part in parts]),
+        confidences=np.concatenate([unpack(part.confidences, "confidences") for part in parts]),
+        left=tuple(sample for part in parts for sample in part.left_sample_ids),
+        is_whole=is_whole,
     )
 
 

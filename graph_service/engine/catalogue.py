@@ -78,6 +78,11 @@ class Catalogue:
             raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=name)
         return dataset
 
+    def must_wait(self, name: str, revision: int) -> bool:
+        """Say whether this revision of a dataset is not finished; False where there is no such dataset."""
+        dataset = self._datasets.get(name)
+        return dataset is not None and not dataset.currency.has(revision)
+
     def create(self, name: str, write: Write) -> Dataset:
         """Make a dataset; repeated with the same request id, return the one that was made."""
         self.refuse_unless_open()

@@ -38,6 +38,10 @@ class Core:
         """Refuse what comes from now on."""
         self._datasets.close()
 
+    def must_wait(self, name: str, min_revision: int) -> bool:
+        """Say whether a read of beliefs would wait for a propagation; not where there is no such dataset."""
+        return self._datasets.must_wait(name, min_revision)
+
     def trouble(self) -> str | None:
         """Say why writes cannot be acknowledged, or return None."""
         return self._datasets.trouble()

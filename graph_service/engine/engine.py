@@ -17,6 +17,7 @@ from graph_service.engine.encoders import EncoderCases
 from graph_service.engine.rankings import FlagKind
 from graph_service.engine.summary import Summary
 from graph_service.engine.vectors import to_keep, unit
+from graph_service.engine.watches import WatchCases
 from graph_service.engine.writer import VectorWrite
 from graph_service.events import (
     DatasetCreated,
@@ -36,7 +37,7 @@ __all__ = ["Engine"]
 Floats = npt.NDArray[Any]
 
 
-class Engine(EncoderCases):
+class Engine(EncoderCases, WatchCases):
     """Every dataset of one store.
 
     Args:

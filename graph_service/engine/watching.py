@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,15 +11,12 @@ import numpy.typing as npt
 from graph_service.engine.currency import PropagationFailed
 from graph_service.engine.dataset import Dataset
 from graph_service.engine.snapshot import Snapshot
-from vicinal.wire.errors import ResourceExhausted
 
-__all__ = ["Changes", "State", "Watch", "Watchers", "difference"]
+__all__ = ["Changes", "State", "Watch", "difference"]
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
-
-_RETRY_AFTER = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,33 +175,3 @@ class Watch:
         """Watch no more."""
         self._dataset.currency.unwatch(self._on_news)
         self._on_close()
-
-
-class Watchers:
-    """How many watch at one time. Thread-safe.
-
-    Args:
-        most: so many may.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-        self._lock = threading.Lock()
-
-    def enter(self) -> None:
-        """Count one more, until `leave`.
-
-        Raises:
-            ResourceExhausted: QUEUE_FULL.
-        """
-        with self._lock:
-            if self._count >= self._most:
-                message = f"{self._most} watch already; come back in {_RETRY_AFTER:g} s"
-                raise ResourceExhausted("QUEUE_FULL", message, retry_after=_RETRY_AFTER, limit=self._most)
-            self._count += 1
-
-    def leave(self) -> None:
-        """Count one less."""
-        with self._lock:
-            self._count -= 1

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import grpc
-from google.protobuf.message import Message
 
 from graph_service.engine.engine import Engine
 from graph_service.rpc.admission import Admission
@@ -21,12 +20,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class _Sized(Protocol):
+    def ByteSize(self) -> int: ...
+
+
+class _Read(_Sized, Protocol):
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def min_revision(self) -> int: ...
+
+
 class Calls(pb_grpc.GraphServiceServicer):
     """The service on the wire.
 
+    Calls that may wait have threads of their own, so that those that need not never lack one.
+
     Args:
         engine: the use cases; blocking and thread-safe.
-        workers: threads for them. Writers that wait for one fsync together hold a thread each, so there
+        workers: threads of each kind. Writers that wait for one fsync together hold a thread each, so there
             are many more than cores.
         admission: what may be under way at once.
     """
@@ -34,13 +46,47 @@ class Calls(pb_grpc.GraphServiceServicer):
     def __init__(self, engine: Engine, *, workers: int = 64, admission: Admission | None = None) -> None:
         self._engine = engine
         self._admission = admission or Admission()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="rpc")
+        self._writing, self._waiting, self._reading = (
+            ThreadPoolExecutor(workers, thread_name_prefix=name) for name in ("write", "wait", "read")
+        )
 
     def close(self) -> None:
         """Start no work that still waits for a thread; what runs is not interrupted."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._writing, self._waiting, self._reading):
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, request: Message, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def _run(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that writes, or that waits while a write is applied."""
+        return await self._admitted(self._writing, request, use_case, *args, **kwargs)
+
+    async def _wait(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that may wait for a propagation."""
+        return await self._admitted(self._waiting, request, use_case, *args, **kwargs)
+
+    async def _glance(
+        self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a use case that waits for nothing."""
+        return await self._admitted(self._reading, request, use_case, *args, **kwargs)
+
+    async def _read(self, request: _Read, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that waits for a propagation only if the revision it asks for is not finished."""
+        waits = self._engine.must_wait(request.dataset, request.min_revision)
+        threads = self._waiting if waits else self._reading
+        return await self._admitted(threads, request, use_case, *args, **kwargs)
+
+    async def _aside(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a part of a call that was admitted before; one that waits for nothing."""
+        return await asyncio.wrap_future(self._reading.submit(work, *args, **kwargs))
+
+    async def _admitted(
+        self,
+        threads: ThreadPoolExecutor,
+        request: _Sized,
+        use_case: Callable[P, R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
         """Run a use case in a worker thread.
 
         A caller who goes away does not interrupt it: a write under way is carried to its end, and counts as
@@ -48,6 +94,6 @@ class Calls(pb_grpc.GraphServiceServicer):
         """
         size, loop = request.ByteSize(), asyncio.get_running_loop()
         self._admission.enter(size)
-        work = self._threads.submit(use_case, *args, **kwargs)
+        work = threads.submit(use_case, *args, **kwargs)
         work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._admission.leave, size))
         return await asyncio.wrap_future(work)

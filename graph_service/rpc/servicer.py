@@ -5,6 +5,7 @@ from __future__ import annotations
 from graph_service.rpc import convert, flags
 from graph_service.rpc.calls import Context
 from graph_service.rpc.encoders import EncoderCalls
+from graph_service.rpc.watching import WatchCalls
 from vicinal.graph.v1 import graph_pb2 as pb
 from vicinal.wire import tensors
 
@@ -16,7 +17,7 @@ _PAGE_SIZE = 10_000
 _FLAG_PAGE_SIZE = 100
 
 
-class GraphServicer(EncoderCalls):
+class GraphServicer(EncoderCalls, WatchCalls):
     """The service on the wire; see `Calls` for its arguments."""
 
     # -- datasets ----------------------------------------------------------------------------------------
@@ -29,14 +30,14 @@ class GraphServicer(EncoderCalls):
         return pb.CreateDatasetResponse(dataset=convert.dataset_to(summary))
 
     async def GetDataset(self, request: pb.GetDatasetRequest, context: Context) -> pb.GetDatasetResponse:
-        summary = await self._run(request, self._engine.get_dataset, request.dataset)
+        summary = await self._glance(request, self._engine.get_dataset, request.dataset)
         limits = convert.limits_to(self._engine.limits)
         return pb.GetDatasetResponse(dataset=convert.dataset_to(summary), limits=limits)
 
     async def ListDatasets(
         self, request: pb.ListDatasetsRequest, context: Context
     ) -> pb.ListDatasetsResponse:
-        summaries = await self._run(request, self._engine.list_datasets)
+        summaries = await self._glance(request, self._engine.list_datasets)
         return pb.ListDatasetsResponse(datasets=map(convert.listed_to, summaries))
 
     async def UpdateDataset(
@@ -135,7 +136,7 @@ class GraphServicer(EncoderCalls):
         )
 
     async def Propagate(self, request: pb.PropagateRequest, context: Context) -> pb.PropagateResponse:
-        outcome = await self._run(request, self._engine.propagate, request.dataset, request.min_revision)
+        outcome = await self._wait(request, self._engine.propagate, request.dataset, request.min_revision)
         response = pb.PropagateResponse(
             revision=outcome.revision,
             labelled_count=outcome.labelled_count,
@@ -151,7 +152,7 @@ class GraphServicer(EncoderCalls):
     async def SuggestSamples(
         self, request: pb.SuggestSamplesRequest, context: Context
     ) -> pb.SuggestSamplesResponse:
-        outcome = await self._run(
+        outcome = await self._read(
             request,
             self._engine.suggest_samples,
             request.dataset,
@@ -168,7 +169,7 @@ class GraphServicer(EncoderCalls):
     async def EstimateAccuracy(
         self, request: pb.EstimateAccuracyRequest, context: Context
     ) -> pb.EstimateAccuracyResponse:
-        found = await self._run(
+        found = await self._read(
             request,
             self._engine.estimate_accuracy,
             request.dataset,
@@ -179,7 +180,7 @@ class GraphServicer(EncoderCalls):
         return convert.accuracy_to(found)
 
     async def FlagErrors(self, request: pb.FlagErrorsRequest, context: Context) -> pb.FlagErrorsResponse:
-        return await self._run(request, self._flag_errors, request)
+        return await self._read(request, self._flag_errors, request)
 
     def _flag_errors(self, request: pb.FlagErrorsRequest) -> pb.FlagErrorsResponse:
         found, next_page = self._engine.flag_errors(
@@ -201,7 +202,7 @@ class GraphServicer(EncoderCalls):
     async def EstimateNoise(
         self, request: pb.EstimateNoiseRequest, context: Context
     ) -> pb.EstimateNoiseResponse:
-        noise = await self._run(
+        noise = await self._read(
             request,
             self._engine.estimate_noise,
             request.dataset,
@@ -211,7 +212,7 @@ class GraphServicer(EncoderCalls):
         return flags.noise_to(noise)
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
-        outcome = await self._run(
+        outcome = await self._read(
             request,
             self._engine.classify,
             request.dataset,
@@ -231,7 +232,7 @@ class GraphServicer(EncoderCalls):
     async def ExportBeliefs(
         self, request: pb.ExportBeliefsRequest, context: Context
     ) -> pb.ExportBeliefsResponse:
-        page, next_page = await self._run(
+        page, next_page = await self._read(
             request,
             self._engine.export_beliefs,
             request.dataset,

@@ -5,20 +5,21 @@ from __future__ import annotations
 from vicinal_client._async._encoders import AsyncEncoderCalls
 from vicinal_client._async._lists import AsyncListCalls
 from vicinal_client._async._reads import AsyncReadCalls
+from vicinal_client._async._watching import AsyncWatchCalls
 
 __all__ = ["AsyncGraphClient"]
 
 
-class AsyncGraphClient(AsyncEncoderCalls, AsyncListCalls, AsyncReadCalls):
+class AsyncGraphClient(AsyncEncoderCalls, AsyncListCalls, AsyncReadCalls, AsyncWatchCalls):
     """Vectors and labels in; beliefs, suggestions and flags out.
 
     A context manager; make it inside the event loop that uses it if it is the asynchronous one. The
     synchronous one may be shared by threads.
 
-    Every call has a deadline, is repeated only as `RetryPolicy` says, and raises a `VicinalError`. Writes
-    return the revision that they got; reads answer from this client's newest revision at least. Any write
-    or read of an unknown dataset raises NotFound, of a service that has too much to do ResourceExhausted,
-    of one that cannot be reached ConnectionFailed.
+    Every call but `watch_beliefs` has a deadline. All are repeated only as `RetryPolicy` says, and raise a
+    `VicinalError`. Writes return the revision that they got; reads answer from this client's newest revision
+    at least. Any write or read of an unknown dataset raises NotFound, of a service that has too much to do
+    ResourceExhausted, of one that cannot be reached ConnectionFailed.
 
     Args:
         target: where the service listens, e.g. "127.0.0.1:50052".

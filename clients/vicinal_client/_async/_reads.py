@@ -29,8 +29,9 @@ class AsyncReadCalls(AsyncFlagCalls):
     """Read what a dataset's labels say.
 
     Every read takes `min_revision`, the least revision to answer from. By default (None) it is the newest
-    revision that this client has got from its own calls, so a client reads its own writes; 0 asks for none
-    in particular. Where that lies beyond the dataset's newest, the read raises Aborted (REVISION_AHEAD).
+    revision that this client has got from its own calls, so a client reads its own writes, and waits until
+    they are propagated. 0 takes the last revision that is, at once, which may be older than the newest;
+    `propagate` takes the newest then. A revision beyond the dataset's newest raises Aborted (REVISION_AHEAD).
     """
 
     async def propagate(

@@ -99,8 +99,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     log, or this one failed in a way that only a restart mends. Metadata: none.
     """
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 21
-    """RESOURCE_EXHAUSTED. Too many calls wait; RetryInfo says when to come back.
-    Metadata: limit.
+    """RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen;
+    RetryInfo says when to come back. Metadata: limit.
     """
     ERROR_REASON_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The log cannot be reached, so a write's fate may be unknown:
@@ -206,8 +206,8 @@ ERROR_REASON_FENCED: ErrorReason.ValueType  # 20
 log, or this one failed in a way that only a restart mends. Metadata: none.
 """
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 21
-"""RESOURCE_EXHAUSTED. Too many calls wait; RetryInfo says when to come back.
-Metadata: limit.
+"""RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen;
+RetryInfo says when to come back. Metadata: limit.
 """
 ERROR_REASON_LOG_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The log cannot be reached, so a write's fate may be unknown:

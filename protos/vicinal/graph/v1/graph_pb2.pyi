@@ -400,6 +400,7 @@ class Limits(_message.Message):
     MAX_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SCORES_FIELD_NUMBER: _builtins.int
+    MAX_WATCHERS_FIELD_NUMBER: _builtins.int
     max_id_bytes: _builtins.int
     """Most bytes (UTF-8) of an id, a name, a class or an annotator."""
     max_samples_per_request: _builtins.int
@@ -424,6 +425,8 @@ class Limits(_message.Message):
     """Most scores in one dataset, which has one for each sample and class: memory
     is some 50 bytes a score.
     """
+    max_watchers: _builtins.int
+    """Most WatchBeliefs calls at one time, of all datasets together."""
     def __init__(
         self,
         *,
@@ -438,10 +441,11 @@ class Limits(_message.Message):
         max_page_size: _builtins.int = ...,
         max_message_bytes: _builtins.int = ...,
         max_scores: _builtins.int = ...,
+        max_watchers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_scores", b"max_scores", "max_suggestions", b"max_suggestions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_scores", b"max_scores", "max_suggestions", b"max_suggestions", "max_watchers", b"max_watchers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1159,7 +1163,7 @@ class ListSamplesRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Revision that must have been reached; the answer is of the newest."""
     unstaged_only: _builtins.bool
     """When true, only those that have no staged vector (see StageVectors)."""
     page_size: _builtins.int
@@ -1242,7 +1246,7 @@ class ListLabelsRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Revision that must have been reached; the answer is of the newest."""
     page_size: _builtins.int
     """Labels a page, 1 to Limits.max_page_size; default 10,000. A page holds
     fewer where a message would not hold them.
@@ -1317,7 +1321,7 @@ class PropagateRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 means the newest when the call arrives."""
     include_beliefs: _builtins.bool
     """When true, the answer holds `classes` and `confidences`."""
     def __init__(
@@ -1407,7 +1411,9 @@ class SuggestSamplesRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     count: _builtins.int
     """How many to suggest, 1 to Limits.max_suggestions; default 10. Fewer come
     back when fewer are left.
@@ -1550,7 +1556,9 @@ class FlagErrorsRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     kind: Global___FlagKind.ValueType
     """What to look for."""
     min_suspicion: _builtins.float
@@ -1738,7 +1746,9 @@ class EstimateAccuracyRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     target: _builtins.float
     """The accuracy wanted, above 0 and below 1; default 0.95."""
     level: _builtins.float
@@ -1860,7 +1870,9 @@ class EstimateNoiseRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     level: _builtins.float
     """As in EstimateAccuracyRequest."""
     def __init__(
@@ -1983,7 +1995,9 @@ class ClassifyRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     encoder_digest: _builtins.str
     """As in AddSamplesRequest."""
     neighbours: _builtins.int
@@ -2074,7 +2088,9 @@ class ExportBeliefsRequest(_message.Message):
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
-    """Least revision to answer from; 0 asks for none in particular."""
+    """Least revision to answer from; 0 takes the last finished revision, which may
+    be older than the newest.
+    """
     include_beliefs: _builtins.bool
     """When true, the answer holds `beliefs`."""
     page_size: _builtins.int
@@ -2157,3 +2173,95 @@ class ExportBeliefsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportBeliefsResponse: _TypeAlias = ExportBeliefsResponse  # noqa: Y015
+
+@_typing.final
+class WatchBeliefsRequest(_message.Message):
+    """Request of GraphService.WatchBeliefs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    MIN_CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGES_ONLY_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to begin with; 0 takes the last finished revision."""
+    min_change: _builtins.float
+    """A sample is told of when its class changed, or when its confidence moved by
+    this much since it was last told: 0 to 1, default 0.05. At 0 any move counts.
+    """
+    changes_only: _builtins.bool
+    """When true, the first revision comes without its samples: they count as told."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        min_change: _builtins.float | None = ...,
+        changes_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_min_change", b"_min_change", "min_change", b"min_change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_min_change", b"_min_change", "changes_only", b"changes_only", "dataset", b"dataset", "min_change", b"min_change", "min_revision", b"min_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__min_change: _TypeAlias = _typing.Literal["min_change"]  # noqa: Y015
+    _WhichOneofArgType__min_change: _TypeAlias = _typing.Literal["_min_change", b"_min_change"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_change) -> _WhichOneofReturnType__min_change | None: ...
+
+Global___WatchBeliefsRequest: _TypeAlias = WatchBeliefsRequest  # noqa: Y015
+
+@_typing.final
+class WatchBeliefsResponse(_message.Message):
+    """Response of GraphService.WatchBeliefs: a revision, or a part of one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    LEFT_SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    CONFIDENCES_FIELD_NUMBER: _builtins.int
+    IS_LAST_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision, greater than that of the messages before; one that takes
+    several messages stands in each. It comes also when nothing moved.
+    """
+    is_last: _builtins.bool
+    """Whether this is the revision's last message: what was told adds up to it."""
+    @_builtins.property
+    def left_sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Samples that left since the revision told before. To be forgotten before
+        `sample_ids` is read: a sample may have left and come again.
+        """
+
+    @_builtins.property
+    def sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Samples that are new or moved; in the first revision all, in order of arrival."""
+
+    @_builtins.property
+    def classes(self) -> _tensor_pb2.Tensor:
+        """int32 [samples], class index of each, −1 when unreached."""
+
+    @_builtins.property
+    def confidences(self) -> _tensor_pb2.Tensor:
+        """float32 [samples], belief in that class, 0 to 1."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        left_sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        classes: _tensor_pb2.Tensor | None = ...,
+        confidences: _tensor_pb2.Tensor | None = ...,
+        is_last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "confidences", b"confidences"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "confidences", b"confidences", "is_last", b"is_last", "left_sample_ids", b"left_sample_ids", "revision", b"revision", "sample_ids", b"sample_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBeliefsResponse: _TypeAlias = WatchBeliefsResponse  # noqa: Y015

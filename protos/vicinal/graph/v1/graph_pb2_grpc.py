@@ -33,9 +33,15 @@ class GraphServiceStub(object):
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -157,6 +163,11 @@ class GraphServiceStub(object):
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsRequest.SerializeToString,
                 response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsResponse.FromString,
                 _registered_method=True)
+        self.WatchBeliefs = channel.unary_stream(
+                '/vicinal.graph.v1.GraphService/WatchBeliefs',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsResponse.FromString,
+                _registered_method=True)
 
 
 class GraphServiceServicer(object):
@@ -167,9 +178,15 @@ class GraphServiceServicer(object):
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -355,6 +372,19 @@ class GraphServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchBeliefs(self, request, context):
+        """Sends what is believed now, then whatever moves, for as long as the caller
+        listens: after each write the labels are propagated, and the samples whose
+        class or confidence moved are told. Who takes the messages slowly is told of
+        fewer revisions, each time of all that moved since the one before. Ends with
+        UNKNOWN_DATASET when the dataset is deleted, and with SHUTTING_DOWN when the
+        service stops. Errors: REVISION_AHEAD, OUT_OF_RANGE; QUEUE_FULL when
+        Limits.max_watchers listen already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GraphServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -463,6 +493,11 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsRequest.FromString,
                     response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsResponse.SerializeToString,
             ),
+            'WatchBeliefs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBeliefs,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'vicinal.graph.v1.GraphService', rpc_method_handlers)
@@ -479,9 +514,15 @@ class GraphService(object):
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -1049,6 +1090,33 @@ class GraphService(object):
             '/vicinal.graph.v1.GraphService/ExportBeliefs',
             vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsRequest.SerializeToString,
             vicinal_dot_graph_dot_v1_dot_graph__pb2.ExportBeliefsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBeliefs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/WatchBeliefs',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.WatchBeliefsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,9 +34,15 @@ class GraphServiceStub:
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -136,6 +142,15 @@ class GraphServiceStub:
     """Reads every sample's belief, page by page, all pages from one revision.
     Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
     """
+    WatchBeliefs: _grpc.UnaryStreamMultiCallable[_graph_pb2.WatchBeliefsRequest, _graph_pb2.WatchBeliefsResponse]
+    """Sends what is believed now, then whatever moves, for as long as the caller
+    listens: after each write the labels are propagated, and the samples whose
+    class or confidence moved are told. Who takes the messages slowly is told of
+    fewer revisions, each time of all that moved since the one before. Ends with
+    UNKNOWN_DATASET when the dataset is deleted, and with SHUTTING_DOWN when the
+    service stops. Errors: REVISION_AHEAD, OUT_OF_RANGE; QUEUE_FULL when
+    Limits.max_watchers listen already.
+    """
 
 @_typing.type_check_only
 class GraphServiceAsyncStub(GraphServiceStub):
@@ -146,9 +161,15 @@ class GraphServiceAsyncStub(GraphServiceStub):
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -245,6 +266,15 @@ class GraphServiceAsyncStub(GraphServiceStub):
     """Reads every sample's belief, page by page, all pages from one revision.
     Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
     """
+    WatchBeliefs: _aio.UnaryStreamMultiCallable[_graph_pb2.WatchBeliefsRequest, _graph_pb2.WatchBeliefsResponse]  # type: ignore[assignment]
+    """Sends what is believed now, then whatever moves, for as long as the caller
+    listens: after each write the labels are propagated, and the samples whose
+    class or confidence moved are told. Who takes the messages slowly is told of
+    fewer revisions, each time of all that moved since the one before. Ends with
+    UNKNOWN_DATASET when the dataset is deleted, and with SHUTTING_DOWN when the
+    service stops. Errors: REVISION_AHEAD, OUT_OF_RANGE; QUEUE_FULL when
+    Limits.max_watchers listen already.
+    """
 
 class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     """Vectors and labels in; beliefs, suggestions and flags out.
@@ -254,9 +284,15 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     DEADLINE_EXCEEDED may or may not have happened: repeat it with the same
     request id, and it happens once. Request ids are remembered for 7 days.
 
-    Reads take a `min_revision` and answer the revision they were made from, which
-    is the newest one and never less than asked for. A read sees all of a write or
-    nothing of it.
+    Reads take a `min_revision` and answer the revision they were made from, never
+    less than asked for. A read sees all of a write or nothing of it. What the
+    labels say is read from the last finished revision, whose propagation is done:
+    at once, also while a newer one is propagated or written, and so possibly a
+    little older than the newest. Who must see a write asks for the revision that
+    the write got, and waits for it. Before a revision is finished for the first
+    time every such read waits. Propagate, unless asked otherwise, waits for the
+    newest revision; ListSamples and ListLabels, which take no propagation, are
+    always of the newest.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -476,6 +512,21 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_graph_pb2.ExportBeliefsResponse, _abc.Awaitable[_graph_pb2.ExportBeliefsResponse]]:
         """Reads every sample's belief, page by page, all pages from one revision.
         Errors: REVISION_AHEAD, BAD_PAGE_TOKEN, PAGE_EXPIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchBeliefs(
+        self,
+        request: _graph_pb2.WatchBeliefsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_graph_pb2.WatchBeliefsResponse], _abc.AsyncIterator[_graph_pb2.WatchBeliefsResponse]]:
+        """Sends what is believed now, then whatever moves, for as long as the caller
+        listens: after each write the labels are propagated, and the samples whose
+        class or confidence moved are told. Who takes the messages slowly is told of
+        fewer revisions, each time of all that moved since the one before. Ends with
+        UNKNOWN_DATASET when the dataset is deleted, and with SHUTTING_DOWN when the
+        service stops. Errors: REVISION_AHEAD, OUT_OF_RANGE; QUEUE_FULL when
+        Limits.max_watchers listen already.
         """
 
 def add_GraphServiceServicer_to_server(servicer: GraphServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
