@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from scipy.special import gammaln
 
 __all__ = ["class_prior", "mass_factors"]
@@ -53,14 +54,27 @@ def mass_factors(scores: npt.NDArray[np.floating], prior: Float64) -> Float64:
     Returns:
         float64 (C,), 0.0001 to 1; they mean nothing for a class without mass.
     """
-    rows = scores[scores.any(axis=1)].astype(np.float64)
+    rows = np.ascontiguousarray(scores)
     factors = np.ones(len(prior))
-    if not len(rows):
-        return factors
-    rows /= rows.sum(axis=1, keepdims=True)
     for _ in range(_ROUNDS):
-        masses = factors * (rows.T @ (1 / (rows @ factors)))
-        factors *= np.divide(prior * len(rows), masses, out=np.ones_like(masses), where=masses > 0)
+        masses, heard = _masses(rows, factors)
+        factors *= np.divide(prior * heard, masses, out=np.ones_like(masses), where=masses > 0)
         factors /= factors.max()
         np.maximum(factors, _LEAST, out=factors)
     return factors
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _masses(scores: npt.NDArray[np.floating], factors: Float64) -> tuple[Float64, int]:
+    """Return the sums of the normalised rows of scores · factors, and how many rows these are."""
+    masses, heard = np.zeros(len(factors)), 0
+    for i in range(len(scores)):
+        power = 0.0
+        for c in range(len(factors)):
+            power += scores[i, c] * factors[c]
+        if power > 0.0:
+            heard += 1
+            share = 1.0 / power
+            for c in range(len(factors)):
+                masses[c] += scores[i, c] * share
+    return masses * factors, heard
