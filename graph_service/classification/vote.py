@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from graph_service.classification.weights import vote_weights
 from graph_service.propagation.beliefs import beliefs as normalised
+from graph_service.propagation.rows import BeliefRows
 
 __all__ = ["vote"]
 
@@ -14,7 +15,10 @@ Float32 = npt.NDArray[np.float32]
 
 
 def vote(
-    neighbours: npt.NDArray[np.int32], similarities: Float32, beliefs: Float32, temperature: float
+    neighbours: npt.NDArray[np.int32],
+    similarities: Float32,
+    beliefs: Float32 | BeliefRows,
+    temperature: float,
 ) -> Float32:
     """Return Σ_j exp(s_ij / T) belief_j, normalised over the neighbours that have a belief.
 
@@ -23,7 +27,7 @@ def vote(
     Args:
         neighbours: int32 (m, k), nodes; padded with -1.
         similarities: float32 (m, k), the cosines; ignored where there is no neighbour.
-        beliefs: float32 (n, C), rows sum to 1, or to 0: unreached nodes do not vote.
+        beliefs: (n, C), rows sum to 1, or to 0: unreached nodes do not vote.
         temperature: T, greater than 0.
 
     Returns:

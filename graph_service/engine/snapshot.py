@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.auditing.order import audited
+from graph_service.engine.believing import Believed, Running, believed
 from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
 from graph_service.engine.once import Once
@@ -20,8 +21,9 @@ from graph_service.flagging.held_out import propagated
 from graph_service.pooling.infer import Pooled, infer
 from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.beliefs import beliefs, decide
-from graph_service.propagation.propagate import propagate
+from graph_service.propagation.beliefs import decide
+from graph_service.propagation.rows import BeliefRows, DenseRows, Patches
+from graph_service.propagation.seeds import Seeds
 from graph_service.suggestion.uncertainty import narrowness
 
 __all__ = ["Beliefs", "Snapshot", "take"]
@@ -39,18 +41,20 @@ class Beliefs:
     """What the labels say of every node.
 
     Attributes:
-        rows: float32 (nodes, classes), rows sum to 1, or to 0 where unreached.
+        rows: (nodes, classes).
         classes: int32 (nodes,), the class of greatest belief, -1 where unreached.
         confidences: float32 (nodes,), the belief in that class.
         seconds: the time it took.
         pooled: what POOLED found; None under the other methods, and without a label.
+        narrowness: float32 (nodes,), see `uncertainty`; None where it was not made with them.
     """
 
-    rows: Float32
+    rows: BeliefRows
     classes: Int32
     confidences: Float32
     seconds: float
     pooled: Pooled | None
+    narrowness: Float32 | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class Snapshot:
         view: the samples and the graph.
         labels: the labels, by place in `view.ids`.
         staged: which samples have a staged vector: bool (samples,), or None where no vectors wait.
+        running: the propagation that it shares with other revisions; None where it stands alone.
         statements: the labels by node.
         judging: what is thought of them.
     """
@@ -89,6 +94,7 @@ class Snapshot:
         view: GraphView,
         labels: LabelColumns,
         staged: Bools | None = None,
+        running: Running | None = None,
     ) -> None:
         self.revision = revision
         self.propagation = propagation
@@ -96,6 +102,7 @@ class Snapshot:
         self.view = view
         self.labels = labels
         self.staged = staged
+        self.running = running
         nodes: Int32 = view.sample_nodes[labels.samples]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
         self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
@@ -128,30 +135,35 @@ class Snapshot:
     def beliefs(self) -> Beliefs:
         """What the labels say of every node."""
         started = time.perf_counter()
-        stated, pooled = self.statements, None
-        if self.propagation.method is Method.POOLED and len(stated):
-            pooled = _pooled(self.view, self.propagation, stated)
-        rows = pooled.beliefs if pooled else self._printed()
-        if len(stated.seen) < len(self.classes):
-            of_all: Float32 = np.zeros((len(rows), len(self.classes)), np.float32)
-            of_all[:, stated.seen] = rows
-            rows = of_all
-        classes, confidences = decide(rows)
-        return Beliefs(rows, classes, confidences, time.perf_counter() - started, pooled)
+        if self.propagation.method is not Method.POOLED and len(self.statements):
+            known = self._printed()
+            columns = known.rows, known.classes, known.confidences
+            return Beliefs(*columns, time.perf_counter() - started, None, known.narrowness)
+        seen, pooled = self.statements.seen, None
+        rows: Float32 = np.zeros((len(self.view.node_samples), 0), np.float32)
+        if len(self.statements):
+            pooled = _pooled(self.view, self.propagation, self.statements)
+            rows = pooled.beliefs
+        places, confidences = decide(rows)
+        classes = np.append(seen, -1).astype(np.int32)[places]
+        held = DenseRows(Patches(rows), seen, len(self.classes))
+        return Beliefs(held, classes, confidences, time.perf_counter() - started, pooled, None)
 
     @Once
     def narrowness(self) -> Float32:
         """How divided the belief of each node is, float32 (nodes,); see `uncertainty`."""
-        return narrowness(self.beliefs().rows)
+        known = self.beliefs()
+        if known.narrowness is not None:
+            return known.narrowness
+        return narrowness(known.pooled.beliefs if known.pooled else known.rows[slice(None)])
 
-    def _printed(self) -> Float32:
-        """Return what eq. 3 makes every node believe of the classes stated: float32 (nodes, c)."""
+    def _printed(self) -> Believed:
+        """Return what eq. 3 makes every node believe."""
         stated = self.statements
-        seeds = np.zeros((len(self.view.node_samples), len(stated.seen)), np.float32)
-        if not len(stated):
-            return seeds
-        seeds[stated.labelled] = stated.seeds
-        return beliefs(propagate(self.adjacency, seeds, self.clamped(), self.propagation.steps))
+        counting = stated.counting
+        seeds = Seeds.stated(stated.nodes[counting], stated.classes[counting], stated.verified[counting])
+        propagated = self.running.believed if self.running else believed
+        return propagated(self.adjacency, seeds, len(self.classes), self.propagation.steps)
 
     @Once
     def audit(self) -> Audit:
@@ -172,7 +184,7 @@ class Snapshot:
 
 
 def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
-    """Return the present state as a snapshot, sharing the graph's view with `before` where it still holds.
+    """Return the present state as a snapshot; it shares with `before` the propagation, and what still holds.
 
     The caller holds the dataset's lock.
     """
@@ -180,7 +192,8 @@ def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
     columns = tables.labels.columns()
     labels = replace(columns, samples=view.index_of_row[columns.samples])
     staged = tables.staging.mask(len(tables.ids))[view.rows] if tables.staging is not None else None
-    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels, staged)
+    running = before.running if before else Running()
+    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels, staged, running)
 
 
 def _pooled(view: GraphView, settings: Propagation, labels: Statements) -> Pooled:

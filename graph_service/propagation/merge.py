@@ -208,7 +208,8 @@ def compile_kernels() -> None:
     """Compile them, or load them from the cache."""
     adj = np.array([0, 1, 1]), np.zeros(1, np.int32), np.ones(1, np.float32)
     for dtype in (np.float32, np.float64):
-        rows, changes = np.zeros((2, 16), dtype), np.zeros(1, dtype)
+        rows: Floats = np.zeros((2, 16), dtype)
+        changes: Floats = np.zeros(1, dtype)
         for run in (_by_one, _by_all):
             classes, room = classes_of(rows), np.zeros(2, np.float32)
             run(*adj, np.array([0]), rows, classes, rows, classes, room, 0.0, 0.0, changes, 1)

@@ -61,9 +61,11 @@ class Dense:
     """All scores, in float32; 4 kept n (C + 1) bytes, C rounded up to a multiple of 16."""
 
     def __init__(self, nodes: int, classes: int, steps: int, *, kept: int) -> None:
-        self.classes, self.steps, self.kept = classes, steps, kept
-        self.rows = lane_rows(kept * nodes, classes).reshape(kept, nodes, -1)
-        self.room = np.zeros((kept - 1, nodes), np.float32)
+        self.classes = classes
+        self.steps = steps
+        self.kept = kept
+        self.rows: Floats = lane_rows(kept * nodes, classes).reshape(kept, nodes, -1)
+        self.room: Float32 = np.zeros((kept - 1, nodes), np.float32)
 
     def faint(self, lightest: float) -> float:
         """A product of the lightest edge with it is 2⁻¹³⁵: see `propagate`."""
@@ -118,10 +120,12 @@ class Heaviest:
     def __init__(
         self, nodes: int, classes: int, steps: int, *, kept: int, dtype: type[np.floating] = np.float32
     ) -> None:
-        self.classes, self.steps, self.kept = classes, steps, kept
+        self.classes = classes
+        self.steps = steps
+        self.kept = kept
         of_float32 = 16 * np.dtype(dtype).itemsize // 4
         self.rows: Floats = lane_rows(kept * nodes, of_float32).view(dtype).reshape(kept, nodes, 16)
-        self.room = np.zeros((kept - 1, nodes), np.float32)
+        self.room: Float32 = np.zeros((kept - 1, nodes), np.float32)
 
     def faint(self, lightest: float) -> float:
         """As `Dense.faint`; what float64 does not hold counts as nothing."""
