@@ -41,6 +41,9 @@ class EmbeddingServiceStub:
     UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
     over the service's size limit is refused by the transport with
     RESOURCE_EXHAUSTED and no ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     @_typing.overload
@@ -98,6 +101,9 @@ class EmbeddingServiceAsyncStub(EmbeddingServiceStub):
     UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
     over the service's size limit is refused by the transport with
     RESOURCE_EXHAUSTED and no ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -151,6 +157,9 @@ class EmbeddingServiceServicer(metaclass=_abc_1.ABCMeta):
     UnloadModel was done already, a repeat of it says MODEL_NOT_FOUND). A message
     over the service's size limit is refused by the transport with
     RESOURCE_EXHAUSTED and no ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     @_abc_1.abstractmethod

@@ -50,6 +50,9 @@ class GraphServiceStub(object):
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     def __init__(self, channel):
@@ -195,6 +198,9 @@ class GraphServiceServicer(object):
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     def CreateDataset(self, request, context):
@@ -531,6 +537,9 @@ class GraphService(object):
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     @staticmethod

@@ -51,6 +51,9 @@ class GraphServiceStub:
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     @_typing.overload
@@ -178,6 +181,9 @@ class GraphServiceAsyncStub(GraphServiceStub):
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -301,6 +307,9 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     named at the calls. ErrorReason explains each. A message over the service's
     size limit is refused by the transport with RESOURCE_EXHAUSTED and no
     ErrorInfo.
+
+    The trailing metadata of every answer, streams and refusals excepted, tells
+    under `vicinal-server-us` how many microseconds the call was in the service.
     """
 
     @_abc_1.abstractmethod
