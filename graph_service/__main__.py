@@ -15,6 +15,7 @@ from pathlib import Path
 
 from graph_service.engine.engine import Engine
 from graph_service.engine.limits import Limits
+from graph_service.linear import warm_up as linear
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
@@ -143,7 +144,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     async def on_start() -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
-        for kernels in (propagation, pooling, suggestion):
+        for kernels in (propagation, linear, pooling, suggestion):
             await loop.run_in_executor(opening, kernels.warm_up)
         await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))

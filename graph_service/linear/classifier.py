@@ -88,11 +88,10 @@ class Lesson:
 
     def _bound(self) -> Float64:
         """Return the greatest curvature that any coefficients meet, float64 (p + 1, p + 1)."""
-        weighted = self._features * self._shares[:, np.newaxis]
-        bound = np.diag(self._ridge[:, 0])
-        bound[:-1, :-1] += weighted.T @ self._features / 2
-        bound[-1, :-1] = bound[:-1, -1] = weighted.sum(axis=0, dtype=np.float64) / 2
-        bound[-1, -1] += 0.5
+        # In float64: sums of many equal numbers would all be rounded the same way.
+        roots = np.sqrt(self._shares, dtype=np.float64)[:, np.newaxis]
+        rows = np.concatenate([roots * self._features, roots], axis=1)
+        bound: Float64 = rows.T @ rows / 2 + np.diag(self._ridge[:, 0])
         # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
         bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)
         return bound

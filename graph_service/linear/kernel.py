@@ -60,11 +60,12 @@ def gradients(
     weights: Float32,
     room: Float32,
     parts: Float32,
+    all_cores: bool | None = None,
 ) -> None:
     """Write the gradient of Σ_i w_i H(target_i, softmax([x_i 1] W)) to `parts`, as panels to be added up.
 
     The number of parts is the caller's, whatever the number of cores: so the sum does not depend on it.
-    O(m p C), on all cores where that is worth it.
+    O(m p C).
 
     Args:
         features: (m, p), contiguous; m a multiple of 8.
@@ -73,9 +74,12 @@ def gradients(
         weights: (m,).
         room: (8 · parts, width), as `lane_rows` makes them; overwritten.
         parts: (parts · len(panels), 16), as `lane_rows` makes them; overwritten.
+        all_cores: whether all share the work; if not said, where that is worth it.
     """
-    small = features.size * targets.shape[1] < _WORTH_ALL_CORES
-    (_gradients_alone if small else _gradients)(features, panels, targets, weights, _ONES, room, parts)
+    if all_cores is None:
+        all_cores = features.size * targets.shape[1] >= _WORTH_ALL_CORES
+    run = _gradients if all_cores else _gradients_alone
+    run(features, panels, targets, weights, _ONES, room, parts)
 
 
 @parallel
