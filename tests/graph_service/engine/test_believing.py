@@ -106,7 +106,8 @@ class Revisions(RuleBasedStateMachine):
     def check(self, asked):
         # Beliefs are made once a snapshot; another of the same revision asks the shared propagation again.
         given = asked.revision, asked.propagation, asked.classes, asked.view, asked.labels
-        found = Snapshot(*given, running=asked.running).beliefs()
+        carried = Snapshot(*given, running=asked.running)
+        found = carried.beliefs()
         alone = Snapshot(*given).beliefs()
         bound = 2 * ((1 + TOLERANCE) ** asked.propagation.steps - 1) + 0.05 * (len(asked.classes) > 64) + 1e-4
         rows, expected = found.rows[:], alone.rows[:]
@@ -116,7 +117,7 @@ class Revisions(RuleBasedStateMachine):
         reached = np.flatnonzero(found.classes >= 0)
         np.testing.assert_array_equal(rows[reached, found.classes[reached]], found.confidences[reached])
         np.testing.assert_array_equal(rows[reached].max(axis=1), found.confidences[reached])
-        np.testing.assert_allclose(found.narrowness, narrowness(rows), atol=1e-6)
+        np.testing.assert_allclose(carried.narrowness(), narrowness(rows), atol=1e-6)
         lead = np.sort(expected, axis=1)
         clear = lead[:, -1] - lead[:, -2] > 2 * bound
         np.testing.assert_array_equal(found.classes[clear], alone.classes[clear])
