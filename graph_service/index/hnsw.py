@@ -43,7 +43,7 @@ class HnswIndex:
         vectors: VectorTable,
         *,
         links: int = 16,
-        ef_construction: int = 200,
+        ef_construction: int = 100,
         ef_search: int = 128,
     ) -> None:
         self._vectors = vectors

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from graph_service.index.base import Survey
 from graph_service.index.half import Bits, dot_with, kernel
+from graph_service.index.ranking import insert
 from graph_service.index.threads import CORES, in_parts
 from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors
 
@@ -175,8 +176,7 @@ def _join(
             else:
                 product = dot_with(queries[q], bits, i) * scales[i]
                 similarity = min(np.float32(1), max(np.float32(-1), product))
-                if similarity > similarities[q, -1]:
-                    insert(slots[q], similarities[q], i, similarity)
+                insert(slots[q], similarities[q], i, similarity)
             if similarity > radii[i]:
                 rows[count], touched[count], touch_similarities[count] = q, i, similarity
                 count += 1
@@ -188,13 +188,3 @@ def _longer(array: npt.NDArray[Scalar], room: int) -> npt.NDArray[Scalar]:
     longer = np.empty(room, array.dtype)
     longer[: len(array)] = array
     return longer
-
-
-@kernel
-def insert(slots: Int32Array, similarities: Float32Array, slot: int, similarity: np.float32) -> None:
-    """Put a slot into one ranked list, whose last leaves it; behind those of equal similarity."""
-    place = len(slots) - 1
-    while place > 0 and similarities[place - 1] < similarity:
-        slots[place], similarities[place] = slots[place - 1], similarities[place - 1]
-        place -= 1
-    slots[place], similarities[place] = slot, similarity
