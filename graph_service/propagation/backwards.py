@@ -65,14 +65,15 @@ def push(
     """
     rows = np.empty(most, np.int64)
     count = 0
+    nothing = np.float32(0)
     for m in range(len(nodes)):
-        change = changes[m]
+        change = np.float32(changes[m])
         for p in range(starts[nodes[m]], starts[nodes[m] + 1]):
-            i = listed_by[p]
+            i = np.uint64(listed_by[p])  # numba would look for negative ones
             before = room[i]
-            after = before - shares[p] * change
+            after = before - shares[np.uint64(p)] * change
             room[i] = after
-            if after < 0.0 <= before:
+            if after < nothing <= before:
                 if count == most:
                     return rows, False
                 rows[count] = i

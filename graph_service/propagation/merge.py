@@ -20,7 +20,7 @@ _LEAST = np.float32(0.002)
 """Share of a row's greatest score below which others are dropped."""
 _CHUNK = 256
 """Rows that share one array of sums by class."""
-_ALONE = 1_000
+_ALONE = 5_000
 """Rows fewer than these are done sooner by one core than others wake up."""
 
 Floats = npt.NDArray[np.floating]

@@ -19,7 +19,7 @@ Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Kernel = Callable[..., None]
 
-_ALONE = 2_000
+_ALONE = 10_000
 """Rows fewer than these are done sooner by one core than others wake up."""
 
 
