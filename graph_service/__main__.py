@@ -74,7 +74,8 @@ def _arguments() -> argparse.Namespace:
         "--max-scores",
         type=int,
         default=limits.max_scores,
-        help="samples times classes a dataset, about 50 bytes each (default %(default)s)",
+        help="samples times classes a dataset, about 50 bytes each, and at most 3 GB a dataset for what "
+        "PAPER and SYMMETRIZED keep from one propagation for the next (default %(default)s)",
     )
     add(
         "--max-message-bytes",

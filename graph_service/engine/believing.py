@@ -68,11 +68,17 @@ class Running:
         with self._lock:
             last = self._updated(adj, seeds, classes, steps)
             if last is None:
+                self._kept = self._last = None  # its memory goes before the next one's comes
                 fits = (steps + 1) * len(adj) * _row_bytes(classes) <= _KEPT_BYTES
                 self._kept = _full(adj, seeds, classes, steps, kept=steps + 1) if fits else None
                 last = _all(self._kept.states) if self._kept else believed(adj, seeds, classes, steps)
             self._adj, self._last = adj, last
             return last
+
+    def forget(self) -> None:
+        """Give back the memory; the next revision is a full run."""
+        with self._lock:
+            self._adj = self._kept = self._last = None
 
     def _updated(self, adj: Adjacency, seeds: Seeds, classes: int, steps: int) -> Believed | None:
         """Return the beliefs if there is something to go on from."""

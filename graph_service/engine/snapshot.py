@@ -139,6 +139,8 @@ class Snapshot:
             known = self._printed()
             columns = known.rows, known.classes, known.confidences
             return Beliefs(*columns, time.perf_counter() - started, None, known.narrowness)
+        if self.running:
+            self.running.forget()
         seen, pooled = self.statements.seen, None
         rows: Float32 = np.zeros((len(self.view.node_samples), 0), np.float32)
         if len(self.statements):
