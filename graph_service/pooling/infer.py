@@ -10,6 +10,7 @@ import numpy.typing as npt
 from graph_service.linear.classifier import Lesson, log_posterior, logits
 from graph_service.pooling.kernel import balanced
 from graph_service.pooling.pool import CLASSIFIER_SHARE, pool
+from graph_service.pooling.scatter import add_rows_at
 from graph_service.pooling.statements import Statements
 from graph_service.pooling.transition import transition
 from graph_service.propagation.adjacency import Adjacency
@@ -79,6 +80,7 @@ def infer(
     for turn in range(_ROUNDS):
         classifier = evidence.learn(scores, balance)
         channel = evidence.channel(scores, balance, classifier if turn == 0 else None)
+        del scores  # makes room for those of the pool
         scores = evidence.pool(classifier, channel)
         balance = evidence.balance(scores, scores[statements.labelled])
     beliefs = evidence.beliefs(scores, balance)
@@ -106,7 +108,8 @@ class _Evidence:
         self._fixed[labels.labelled[labels.clamped]] = True
         self._open = sample[~self._fixed[sample]]
         given = labels.counting & ~labels.verified
-        self._given_nodes, self._given_columns = labels.nodes[given], labels.columns[given]
+        self._given_nodes = labels.nodes[given].astype(np.int64)
+        self._given_columns = labels.columns[given].astype(np.int64)
         known = np.zeros(len(adj), np.bool_)
         known[labels.labelled] = True
         teachers = labels.labelled[labels.drawn(_MOST_LABELLED)]
@@ -162,7 +165,7 @@ class _Evidence:
         """The pooled beliefs."""
         own = logits(self._features, CLASSIFIER_SHARE * classifier)
         if channel is not None:
-            given = np.log(channel.T, dtype=np.float32)[self._given_columns]
-            np.add.at(own[:, : len(channel)], self._given_nodes, given)
+            by_column = np.ascontiguousarray(np.log(channel.T), np.float32)
+            add_rows_at(own, self._given_nodes, by_column, self._given_columns)
         labels = self._labels
         return pool(self._adj, own, labels.labelled[labels.clamped], labels.seeds[labels.clamped])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.pooling.scatter import add_rows_at
+
 __all__ = ["transition"]
 
 _PRIOR_LABELS = 10.0
@@ -17,7 +19,7 @@ def transition(beliefs: npt.NDArray[np.float32], columns: npt.NDArray[np.integer
     """Return N, float64 (c, c): N[a, b] = P(a label states b | a is true); rows sum to 1.
 
     One M-step of Dawid & Skene (1979) for all annotators together: labels are counted by what their
-    nodes are believed to be, on top of a prior of ten labels a class, nine of them right.
+    nodes are believed to be, on top of a prior of ten labels a class, nine of them right. O(m c + c²).
 
     Args:
         beliefs: float32 (m, c), the belief of each label's node.
@@ -26,7 +28,9 @@ def transition(beliefs: npt.NDArray[np.float32], columns: npt.NDArray[np.integer
     classes = beliefs.shape[1]
     counts = np.full((classes, classes), _PRIOR_LABELS * (1 - _PRIOR_RIGHT) / max(classes - 1, 1))
     np.fill_diagonal(counts, _PRIOR_LABELS * _PRIOR_RIGHT)
-    for column in np.unique(columns):
-        counts[:, column] += beliefs[columns == column].sum(axis=0, dtype=np.float64)
-    rows: npt.NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
-    return rows
+    stated = np.zeros((classes, classes))  # by column
+    rows = np.ascontiguousarray(beliefs, np.float32)
+    add_rows_at(stated, columns.astype(np.int64), rows, np.arange(len(columns)))
+    counts += stated.T
+    shares: npt.NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
+    return shares

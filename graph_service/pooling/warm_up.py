@@ -20,5 +20,5 @@ def warm_up() -> None:
     infer(adj, np.eye(3, dtype=np.float32), np.arange(3), Statements(lists[0][0], lists[0][0], trusted, 2))
     # Rows of sixteen classes are contiguous, and their numba type another.
     nodes = np.repeat(np.arange(2), 8)
-    of_many = Statements(nodes, np.arange(16), np.repeat(trusted, 16), 16)
+    of_many = Statements(nodes, np.arange(16), np.arange(16) < 8, 16)
     infer(adj, np.eye(3, dtype=np.float32), np.arange(3), of_many)
