@@ -9,10 +9,10 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 # Read when OpenMP starts: threads that wait for each other at the end of a step sleep. Where another process
-# wants a core, spinning made a propagation four times slower; but some 20 µs of it spare most steps the
-# waking up, a millisecond of 20 steps at 60,000 nodes.
+# wants a core, spinning made a propagation four times slower; but some microseconds of it spare most steps
+# the waking up, a tenth of a propagation at 60,000 nodes.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 from numba import njit
 
