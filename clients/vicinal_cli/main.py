@@ -24,6 +24,7 @@ from vicinal_cli.commands.status import status
 from vicinal_cli.commands.suggesting import accuracy, suggest
 from vicinal_cli.commands.training import PASSED_ON, export_encoder, train, train_grid
 from vicinal_cli.commands.up import up
+from vicinal_cli.commands.watching import watch
 from vicinal_cli.console import fail
 from vicinal_cli.errors import CliError
 from vicinal_client import VicinalError
@@ -40,7 +41,7 @@ app = typer.Typer(
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Services": (up, status, demo),
     "Images and labels in": (add, label, embed, re_embed),
-    "Answers out": (suggest, accuracy, flag, noise, propagate, classify, export),
+    "Answers out": (suggest, accuracy, flag, noise, propagate, watch, classify, export),
 }
 for _panel, _commands in _PANELS.items():
     for _command in _commands:

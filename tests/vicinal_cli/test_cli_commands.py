@@ -4,10 +4,13 @@ import csv
 import io
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
 from pyarrow import parquet
+
+from vicinal_client import GraphClient
 
 COMMANDS = [
     "up",
@@ -22,6 +25,7 @@ COMMANDS = [
     "flag",
     "noise",
     "propagate",
+    "watch",
     "classify",
     "export",
 ]
@@ -96,6 +100,33 @@ def test_labels_from_folders_are_flagged(vicinal, pictures, tmp_path):
     vicinal("label", "blue/wrong.png", "red", "-d", "given")
     vicinal("label", "blue/wrong.png", "--remove", "-d", "given")
     assert status_of(vicinal, "given")["given"] == 89
+
+
+def test_what_moves_is_told_while_others_label(vicinal, addresses, pictures, tmp_path):
+    vicinal("add", pictures, "-d", "watched", "--classes", "blue,green,red")
+    done = threading.Event()
+
+    def label():
+        with GraphClient(addresses["VICINAL_GRAPH"]) as client:
+            names = client.list_samples("watched").ids
+            for turn in range(200):
+                name = names[turn * 7 % len(names)]
+                client.add_labels("watched", {name: name.split("/")[0]}, annotator=str(turn))
+                if done.wait(0.05):
+                    return
+
+    other = threading.Thread(target=label)
+    other.start()
+    try:
+        told = vicinal("watch", "-d", "watched", "--all", "--revisions", "3")
+    finally:
+        done.set()
+        other.join()
+    moves = rows(told.stdout)
+    assert len({row["id"] for row in moves}) == 90
+    assert {row["class"] for row in moves} <= {"", "blue", "green", "red"}
+    assert "90 samples in all" in told.stderr
+    assert told.stderr.count("samples moved") == 2
 
 
 def test_bad_images_are_named_and_left_out(vicinal, pictures, tmp_path):

@@ -25,7 +25,7 @@ from vicinal_cli.options import (
     Output,
     OutputFormat,
 )
-from vicinal_client import GraphClient
+from vicinal_client import Dataset, GraphClient
 
 __all__ = ["classify", "export"]
 
@@ -73,6 +73,7 @@ def classify(
                 found.vectors,
                 encoder_digest=found.encoder_digest,
                 include_beliefs=beliefs,
+                min_revision=there.revision,
                 progress=tell,
             )
     rows = belief_rows(found.ids, classes, answer.classes, answer.confidences, answer.beliefs)
@@ -99,19 +100,19 @@ def export(
     """
     destination = Destination.of(None if str(out) == "-" else out, form)
     with graph_client(graph) as client:
-        classes = client.get_dataset(dataset).classes
-        columns = belief_columns(classes, whole=beliefs)
-        destination.write(Result(columns, _exported(client, dataset, classes, beliefs)))
+        there = client.get_dataset(dataset)
+        columns = belief_columns(there.classes, whole=beliefs)
+        destination.write(Result(columns, _exported(client, there, beliefs)))
 
 
-def _exported(
-    client: GraphClient, dataset: str, classes: tuple[str, ...], beliefs: bool
-) -> Iterator[tuple[Any, ...]]:
+def _exported(client: GraphClient, dataset: Dataset, beliefs: bool) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of every sample, holding one page at a time."""
     done = 0
     with progress("exporting") as tell:
-        for page in client.iter_beliefs(dataset, include_beliefs=beliefs):
-            yield from belief_rows(page.sample_ids, classes, page.classes, page.confidences, page.beliefs)
+        pages = client.iter_beliefs(dataset.name, include_beliefs=beliefs, min_revision=dataset.revision)
+        for page in pages:
+            columns = (page.classes, page.confidences, page.beliefs)
+            yield from belief_rows(page.sample_ids, dataset.classes, *columns)
             done += len(page.sample_ids)
             tell(done, page.total_count)
 

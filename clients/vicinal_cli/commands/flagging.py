@@ -112,6 +112,7 @@ def flag(
             budget=budget,
             evidence=evidence,
             limit=limit,
+            min_revision=client.get_dataset(dataset).revision,
         )
     concerns_samples = kind in (KindName.DUPLICATES, KindName.OUTLIERS)
     if destination.is_terminal:
@@ -141,9 +142,9 @@ def noise(
     """
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
-        classes = client.get_dataset(dataset).classes
-        found = client.estimate_noise(dataset, level=level)
-    destination.write(Result(_NOISE, _noise_rows(found, classes, pairs)))
+        there = client.get_dataset(dataset)
+        found = client.estimate_noise(dataset, level=level, min_revision=there.revision)
+    destination.write(Result(_NOISE, _noise_rows(found, there.classes, pairs)))
     rate = found.noise_rate
     note(
         f"{rate.estimate:.1%} of the labels are wrong ({rate.lower:.1%} to {rate.upper:.1%}); "

@@ -80,9 +80,15 @@ def suggest(
     """
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
-        classes = client.get_dataset(dataset).classes
+        there = client.get_dataset(dataset)
+        classes = there.classes
         found = client.suggest(
-            dataset, count, strategy=Strategy(strategy.value), audit_share=audit, seed=seed
+            dataset,
+            count,
+            strategy=Strategy(strategy.value),
+            audit_share=audit,
+            seed=seed,
+            min_revision=there.revision,
         )
     if destination.is_terminal:
         brief = [
@@ -120,7 +126,8 @@ def accuracy(
     """
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
-        found = client.estimate_accuracy(dataset, target=target, level=level)
+        newest = client.get_dataset(dataset).revision
+        found = client.estimate_accuracy(dataset, target=target, level=level, min_revision=newest)
     known = found.accuracy
     interval = (known.estimate, known.lower, known.upper) if known else (None, None, None)
     stop = "yes" if found.target_reached else "no"
