@@ -28,8 +28,8 @@ __all__ = ["gradients", "products"]
 Float32 = npt.NDArray[np.float32]
 
 _ONES = np.ones((HEIGHT, 1), np.float32)
-_WORTH_ALL_CORES = 2**25
-"""Multiplications that take a core as long, some 0.5 ms, as a few wakings up of the others may."""
+_WORTH_ALL_CORES = 2**24
+"""Multiplications that take a core as long, some 0.3 ms, as a few wakings up of the others may."""
 
 
 @parallel
