@@ -13,7 +13,7 @@ from graph_service.propagation.gather import gatherer
 from graph_service.propagation.lanes import SIZES, store, total
 from graph_service.propagation.parallel import parallel, parallel_within
 
-__all__ = ["UNREACHED", "multiply", "steps_fast", "steps_wide"]
+__all__ = ["UNREACHED", "multiply", "steps_fast", "steps_wide", "sweep"]
 
 UNREACHED = -(2**30)
 """Exponent of a row that no label has reached; its mass is 0."""
@@ -29,6 +29,25 @@ Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+
+
+@parallel_within
+def sweep(
+    indptr: Int64,
+    indices: Int32,
+    weights: Float32,
+    clamped: Bools,
+    here: Float32,
+    there: Float32,
+    sums: Float32,
+    faint: float,
+) -> bool:
+    """Take one step in float32, and write the sums of the rows it makes to `sums`.
+
+    Returns whether none but 0 is below `faint`. `here` and `there` are as `lane_rows` makes them; rows and
+    sums of clamped rows are left alone.
+    """
+    return multiply(indptr, indices, weights, clamped, here, there, sums, faint) == 0
 
 
 @parallel_within

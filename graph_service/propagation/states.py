@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
+from graph_service.propagation.kernel import sweep
 from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.merge import HEAVIEST, LOST, classes_of, merge
 from graph_service.propagation.remake import remake
@@ -20,6 +21,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 Int64 = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 class States(Protocol):
@@ -55,6 +57,9 @@ class States(Protocol):
         Returns:
             (r,), how much each has changed: its absolute changes summed; None where one is too faint.
         """
+
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+        """Make all rows that are not clamped of the state after `step`; return whether none is too faint."""
 
 
 class Dense:
@@ -95,6 +100,14 @@ class Dense:
             faint,
         )
         return changes if sufficed else None
+
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+        """See `States`."""
+        room = self.room[step % len(self.room)]
+        here, there = self.rows[step % self.kept], self.rows[(step + 1) % self.kept]
+        sufficed = sweep(adj.indptr, adj.indices, adj.weights, clamped, here, there, room, faint)
+        room *= np.float32(tolerance)
+        return sufficed
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> Float32:
         """Return the rows of the last state, float32 (m, C)."""
@@ -164,6 +177,10 @@ class Heaviest:
             self.classes,
         )
         return changes if sufficed else None
+
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+        """See `States`."""
+        return self.remake(adj, step, np.flatnonzero(~clamped), tolerance, faint) is not None
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> tuple[UInt16, Floats, Floats]:
         """Return, of the rows of the last state, the classes and scores by falling score, and what is lost.

@@ -127,9 +127,8 @@ class Trajectory(Generic[S]):
 
     def _sweep(self, first: int) -> Int64 | None:
         """Take the steps from number `first` on at all rows; return all nodes, None as `update`."""
-        rows = np.flatnonzero(~self._clamped)
         for step in range(first, self.states.steps):
-            if self._remake(step, rows) is None:
+            if not self.states.sweep(self._adj, step, self._clamped, TOLERANCE, self._faint):
                 return None
         return np.arange(len(self._adj))
 

@@ -1,17 +1,27 @@
-"""Time propagation against scipy and scikit-learn, in one run on the same graph.
+"""Time propagation against scipy, scikit-learn and GraphLearning, in one run on the same graph.
 
 make bench        (or: python tests/benchmarks/propagation.py --help)
 
-Ways to take 20 steps on the symmetrised neighbour graph of synthetic clustered vectors, 1% labelled:
+Ways to carry one graph's labels over it by eq. 3, 20 steps, 1% of the nodes labelled and clamped, on the
+directed graph as printed:
 
-ours      graph_service.propagation.propagate
-scipy32   Z ← P Z with P a scipy CSR matrix in float32, rows in data order, labelled rows set back each step
-scipy64   the same in float64
-sklearn   LabelSpreading.fit on the same edges, already normalised (_build_graph returns them): 20 iterations
-          of alpha 0.2 in float64 with its convergence check, and its final decision. It has no clamped form
+ours           as the service does it: rows in its own order, all cores; of many classes the 8 heaviest a row
+ours, kept     the same with every step's state kept, so that the next labels cost less
+after +1 ...   the kept one brought up to date after so many new labels
+scipy, data    Z ← P Z with P a scipy CSR matrix in float32, rows as the samples came
+scipy, ours    the same with rows in the service's order
+spreading      scikit-learn's LabelSpreading.fit on the same edges, rows as the samples came: 20 iterations
 
-Runs are interleaved (ours, scipy32, scipy64, sklearn, ours, ...); figures are medians. Wall time is what a
-caller waits, CPU time what all cores spend. Agreement is the share of argmaxes equal to scipy64's.
+and on the symmetrised graph, which the default method and GraphLearning take:
+
+ours, sym      as `ours`
+pooled         the default method from beginning to end
+laplace, poisson   GraphLearning with its own solvers and stopping rules
+
+Runs are interleaved (A B C, A B C, ...); figures are medians. Wall time is what a caller waits, CPU time what
+all cores spend. Agreement is the share of argmaxes equal to those of the same steps in float64; that of an
+update is with a full run. Bandwidth is what must be moved at least (the graph once and the state twice a
+step) over the time, in terms of what a copy of large arrays moves on this machine.
 """
 
 from __future__ import annotations
@@ -20,152 +30,201 @@ import argparse
 import os
 import platform
 import time
-import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from sklearn.semi_supervised import LabelSpreading
+from propagation_graphs import Problem, problem
+from propagation_peers import STEPS, Run, graph_learning, label_spreading, scipy_steps
 
 from graph_service.events import Method
-from graph_service.neighbours.graph import NeighbourGraph
-from graph_service.propagation.adjacency import Adjacency, adjacency
-from graph_service.propagation.propagate import propagate
+from graph_service.pooling.infer import infer
+from graph_service.pooling.statements import Statements
+from graph_service.propagation.adjacency import adjacency
+from graph_service.propagation.seeds import Seeds
+from graph_service.propagation.states import Dense, Heaviest
+from graph_service.propagation.trajectory import Trajectory
+from graph_service.propagation.warm_up import warm_up
 
 Floats = npt.NDArray[np.floating]
-STEPS = 20
+Ints = npt.NDArray[np.int64]
 TEMPERATURE = 0.1
-CACHE = Path(".cache/benchmarks")
+COMPONENTS = 128
+SAMPLE = 4096
+DENSE = 64
+BLOCK = 2**16
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A graph with labels."""
+@dataclass(frozen=True)
+class Way:
+    """Something to time: `run` is, `before` each run is not."""
 
-    adj: Adjacency
-    seeds: Floats
-    labelled: npt.NDArray[np.bool_]
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return self.seeds.shape[1]
+    run: Callable[[], object]
+    before: Callable[[], object] = lambda: None
 
 
-def problem(nodes: int, classes: int, k: int) -> Problem:
-    """Clustered vectors, their neighbour lists (kept in .cache), and 1% of labels."""
-    path = CACHE / f"lists-{nodes}-{classes}-{k}.npz"
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, classes, nodes)
-    if not path.exists():
-        print(f"building the neighbour lists of {nodes:,} nodes, k = {k} (once, kept in {CACHE})", flush=True)
-        vectors = rng.normal(size=(classes, 32))[truth] + 0.8 * rng.normal(size=(nodes, 32))
-        graph = NeighbourGraph(32, k, index="exact")
-        graph.update(add=(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez(path, neighbours=graph.neighbours, similarities=graph.similarities)
-    with np.load(path) as lists:
-        adj = adjacency(
-            lists["neighbours"], lists["similarities"], method=Method.SYMMETRIZED, temperature=TEMPERATURE
+class Ours:
+    """The service's propagation of one problem."""
+
+    def __init__(self, it: Problem, method: Method = Method.PAPER) -> None:
+        self.it = it
+        self.adj = adjacency(it.neighbours, it.similarities, method=method, temperature=TEMPERATURE)
+        self.seeds = seeds(it, it.labelled)
+        self._free = np.random.default_rng(2).permutation(np.setdiff1d(np.arange(len(it)), it.labelled))
+        self._next = self.seeds
+
+    def run(self, kept: int = 2) -> Trajectory[Dense] | Trajectory[Heaviest]:
+        """All steps, of which the last states are kept."""
+        states = (Dense if self.it.classes <= DENSE else Heaviest)(
+            len(self.it), self.it.classes, STEPS, kept=kept
         )
-    labelled = rng.random(nodes) < 0.01
-    seeds = np.zeros((nodes, classes))
-    seeds[labelled, truth[labelled]] = 1
-    return Problem(adj, seeds, labelled)
+        made = Trajectory.full(self.adj, self.seeds, states)
+        if made is None:
+            raise AssertionError("float32 is not enough for this graph")
+        return made
+
+    def after(self, kept: Trajectory[Dense] | Trajectory[Heaviest], new: int) -> Way:
+        """The update of a kept propagation after `new` labels, others each time."""
+
+        def back() -> None:
+            kept.update(self.seeds)
+            self._free = np.roll(self._free, new)
+            self._next = seeds(self.it, np.sort(np.concatenate([self.it.labelled, self._free[:new]])))
+
+        return Way(lambda: kept.update(self._next), back)
+
+    def agreement(self, kept: Trajectory[Dense] | Trajectory[Heaviest], new: int) -> float:
+        """The share of argmaxes after an update of `new` labels that are those of a full run."""
+        way = self.after(kept, new)
+        way.before()
+        way.run()
+        updated, before = argmaxes(kept), self.seeds
+        self.seeds = self._next
+        full = argmaxes(self.run())
+        self.seeds = before
+        return float((updated == full).mean())
 
 
-def ours(it: Problem) -> Callable[[], Floats]:
-    """The service's propagation."""
-    return lambda: propagate(it.adj, it.seeds, it.labelled, STEPS)
+def argmaxes(made: Trajectory[Dense] | Trajectory[Heaviest]) -> Ints:
+    """The class of the greatest score of each node, int64 (n,)."""
+    found = []
+    for start in range(0, made.states.rows.shape[1], BLOCK):
+        nodes = np.arange(start, min(start + BLOCK, made.states.rows.shape[1]))
+        if isinstance(made.states, Dense):
+            found.append(made.states.scores(nodes).argmax(axis=1))
+        else:
+            classes, scores, _ = made.states.scores(nodes)
+            found.append(np.where(scores[:, 0] > 0, classes[:, 0], 0).astype(np.int64))
+    return np.concatenate(found)
 
 
-def by_scipy(it: Problem, dtype: type[np.floating]) -> Callable[[], Floats]:
-    """The same steps, one sparse product each."""
-    n = len(it.seeds)
-    walk = sparse.csr_array((it.adj.weights.astype(dtype), it.adj.indices, it.adj.indptr), shape=(n, n))
-    scale = np.exp(-(it.adj.log_degrees - it.adj.log_degrees.max()) / 2)[:, None]
-    start = (it.seeds * scale).astype(dtype)
-
-    def run() -> Floats:
-        scores = start
-        for _ in range(STEPS):
-            scores = walk @ scores
-            scores[it.labelled] = start[it.labelled]
-        return scores
-
-    return run
+def seeds(it: Problem, nodes: npt.NDArray[np.integer]) -> Seeds:
+    """Verified labels of these nodes."""
+    return Seeds.stated(nodes, it.truth[nodes], np.ones(len(nodes), np.bool_))
 
 
-class Spreading(LabelSpreading):  # type: ignore[misc]
-    """LabelSpreading on edges that are ready, so that only the spreading is timed."""
-
-    edges: sparse.csr_matrix
-
-    def _build_graph(self) -> sparse.csr_matrix:
-        return self.edges
-
-
-def by_sklearn(it: Problem) -> Callable[[], Floats]:
-    """LabelSpreading on the same edges, 𝒲 = D^1/2 P D^-1/2."""
-    n = len(it.seeds)
-    roots = it.adj.log_degrees / 2
-    edge_roots = np.repeat(roots, np.diff(it.adj.indptr)) - roots[it.adj.indices]
-    edges = sparse.csr_matrix(
-        (it.adj.weights * np.exp(edge_roots), it.adj.indices, it.adj.indptr), shape=(n, n)
-    )
-    targets = np.where(it.labelled, it.seeds.argmax(axis=1), -1)
-    nothing = np.zeros((n, 1))
-
-    def run() -> Floats:
-        model = Spreading(alpha=0.2, max_iter=STEPS, tol=0)
-        model.edges = edges
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it says that 20 iterations have not converged
-            scores: Floats = model.fit(nothing, targets).label_distributions_
-        return scores
-
-    return run
+def pooled(ours: Ours) -> Run:
+    """The default method; the features are not made within it."""
+    it, rng = ours.it, np.random.default_rng(3)
+    centres = rng.standard_normal((it.classes, COMPONENTS), np.float32)
+    features = rng.standard_normal((len(it), COMPONENTS), np.float32) + centres[it.truth] / 4
+    features /= np.sqrt((features**2).sum(axis=1).mean())
+    sample = rng.choice(len(it), min(SAMPLE, len(it)), replace=False)
+    classes = it.truth[it.labelled]
+    labels = Statements(it.labelled, classes, np.ones(len(classes), np.bool_), it.classes)
+    return lambda: infer(ours.adj, features, sample, labels).beliefs
 
 
-def timed(runs: dict[str, Callable[[], Floats]], rounds: int) -> dict[str, tuple[float, float]]:
+def timed(ways: dict[str, Way], rounds: int) -> dict[str, tuple[float, float]]:
     """Median wall and CPU seconds of each, interleaved, after one round that is not counted."""
-    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
-        for name, run in runs.items():
+        for name, way in ways.items():
+            way.before()
             wall, cpu = time.perf_counter(), time.process_time()
-            run()
+            way.run()
             spent = time.perf_counter() - wall, time.process_time() - cpu
             if turn:
                 seen[name].append(spent)
     return {name: tuple(np.median(times, axis=0)) for name, times in seen.items()}  # type: ignore[misc]
 
 
-def report(it: Problem, rounds: int) -> None:
-    """Time everything on one graph and print the table."""
-    runs = {
-        "ours": ours(it),
-        "scipy32": by_scipy(it, np.float32),
-        "scipy64": by_scipy(it, np.float64),
-        "sklearn": by_sklearn(it),
+def bandwidth() -> float:
+    """Bytes a second that a copy of large arrays reads and writes, by as many threads as there are cores."""
+    source = np.ones(2**26, np.float32)
+    target = np.zeros_like(source)
+    cores = os.cpu_count() or 1
+    parts = list(zip(np.array_split(source, cores), np.array_split(target, cores), strict=True))
+    best = np.inf
+    with ThreadPoolExecutor() as pool:
+        for _ in range(5):
+            started = time.perf_counter()
+            list(pool.map(lambda pair: np.copyto(pair[1], pair[0]), parts))
+            best = min(best, time.perf_counter() - started)
+    return 2 * source.nbytes / best
+
+
+def moved(ours: Ours) -> int:
+    """Bytes that 20 steps must move at least."""
+    state = ours.run().states.rows[0].nbytes
+    graph = ours.adj.indptr.nbytes + ours.adj.indices.nbytes + ours.adj.weights.nbytes
+    return STEPS * (graph + 2 * state)
+
+
+def directed(it: Problem, rounds: int, speed: float) -> None:
+    """Time eq. 3 on the graph as printed."""
+    ours = Ours(it.ordered())
+    as_came = Ours(it)
+    kept = ours.run(kept=STEPS + 1)
+    ways = {
+        "ours": Way(ours.run),
+        "ours, kept": Way(lambda: ours.run(kept=STEPS + 1)),
+        **{f"after +{new}": ours.after(kept, new) for new in (1, 10, 100)},
+        "scipy, data": Way(scipy_steps(it, as_came.adj, np.float32)),
+        "scipy, ours": Way(scipy_steps(ours.it, ours.adj, np.float32)),
+        "spreading": Way(label_spreading(it, as_came.adj)),
     }
-    times = timed(runs, rounds)
-    exact = runs["scipy64"]().argmax(axis=1)
-    print(f"\n{len(it.seeds):,} × {it.classes} classes, {len(it.adj.indices):,} edges, {STEPS} steps")
-    print(f"{'':10}{'wall ms':>10}{'cpu ms':>10}{'wall/ours':>11}{'cpu/ours':>10}{'agreement':>11}")
-    mine = times["ours"]
+    exact = scipy_steps(ours.it, ours.adj, np.float64)().argmax(axis=1)
+    notes = {
+        "ours": f"agreement {(argmaxes(ours.run()) == exact).mean():.4%}",
+        **{f"after +{new}": f"agreement {ours.agreement(kept, new):.4%}" for new in (1, 10, 100)},
+    }
+    times = timed(ways, rounds)
+    share = moved(ours) / times["ours"][0] / speed
+    notes["ours"] += f", {share:.0%} of the bandwidth"
+    table(f"{len(it):,} × {it.classes} classes, {len(ours.adj.indices):,} directed edges", times, notes)
+
+
+def symmetric(it: Problem, rounds: int, *, peers: bool) -> None:
+    """Time what takes the symmetrised graph."""
+    ours = Ours(it.ordered(), Method.SYMMETRIZED)
+    ways = {"ours, sym": Way(ours.run), "pooled": Way(pooled(ours))}
+    if peers:
+        as_came = Ours(it, Method.SYMMETRIZED)
+        ways["laplace"] = Way(graph_learning(it, as_came.adj, "laplace"))
+        ways["poisson"] = Way(graph_learning(it, as_came.adj, "poisson"))
+        ways["spreading"] = Way(label_spreading(it, as_came.adj))
+    times = timed(ways, rounds)
+    table(f"{len(it):,} × {it.classes} classes, {len(ours.adj.indices):,} edges, symmetrised", times, {})
+
+
+def table(title: str, times: dict[str, tuple[float, float]], notes: dict[str, str]) -> None:
+    """Print one table; ratios are over its first row."""
+    print(f"\n{title}, {STEPS} steps")
+    print(f"{'':14}{'wall ms':>10}{'cpu ms':>10}{'wall ratio':>12}{'cpu ratio':>11}")
+    first = next(iter(times.values()))
     for name, (wall, cpu) in times.items():
-        agreement = "" if name == "sklearn" else f"{(runs[name]().argmax(axis=1) == exact).mean():.4%}"
-        ratios = f"{wall / mine[0]:10.1f}×{cpu / mine[1]:9.1f}×"
-        print(f"{name:10}{wall * 1e3:10.1f}{cpu * 1e3:10.1f}{ratios}{agreement:>11}")
+        ratios = f"{wall / first[0]:11.2f}×{cpu / first[1]:10.2f}×"
+        print(f"{name:14}{wall * 1e3:10.2f}{cpu * 1e3:10.2f}{ratios}  {notes.get(name, '')}", flush=True)
 
 
 def machine() -> str:
     """What this ran on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "scikit-learn"))
+    names = ("numpy", "scipy", "numba", "scikit-learn", "graphlearning")
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}"
 
 
@@ -173,12 +232,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--nodes", type=int, default=60_000, help="nodes in the graph (default %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="counted runs of each (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=15, help="counted runs of each (default %(default)s)")
+    parser.add_argument(
+        "--large-rounds",
+        type=int,
+        default=3,
+        help="the same of a million nodes, 0 for none (default %(default)s)",
+    )
     arguments = parser.parse_args()
-    print(machine())
+    warm_up()
+    speed = bandwidth()
+    print(f"{machine()}; copying large arrays moves {speed / 1e9:.1f} GB/s")
     for classes, k in ((10, 10), (100, 15)):
-        report(problem(arguments.nodes, classes, k), arguments.rounds)
+        it = problem(60_000, classes, k)
+        directed(it, arguments.rounds, speed)
+        symmetric(it, max(arguments.rounds // 3, 1), peers=True)
+    if arguments.large_rounds:
+        directed(problem(1_000_000, 100, 15), arguments.large_rounds, speed)
 
 
 if __name__ == "__main__":
