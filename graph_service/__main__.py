@@ -19,6 +19,7 @@ from graph_service.linear import warm_up as linear
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
+from graph_service.neighbours import warm_up as neighbours
 from graph_service.pooling import warm_up as pooling
 from graph_service.propagation import warm_up as propagation
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
@@ -145,7 +146,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     async def on_start() -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
-        for kernels in (propagation, linear, pooling, suggestion):
+        for kernels in (neighbours, propagation, linear, pooling, suggestion):
             await loop.run_in_executor(opening, kernels.warm_up)
         await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))

@@ -23,4 +23,9 @@ class Summary:
         self.node_count = len(tables.nodes)
         self.verified_label_count = tables.labels.count(Trust.VERIFIED)
         self.given_label_count = tables.labels.count(Trust.GIVEN)
-        self.index = tables.nodes.graph.index_name
+        self._graph = tables.nodes.graph
+
+    @property
+    def index(self) -> str:
+        """Which index answers now: that changes without a write, as one is built in the background."""
+        return self._graph.index_name

@@ -95,8 +95,11 @@ def widen_rows(bits: Bits, scales: Float32, rows: Int32, out: Float32) -> None:
 
 
 @kernel
-def products(queries: Float32, bits: Bits, scales: Float32, out: Float32) -> None:
-    """Write the products of queries (m, d) and all rows, each times its scale, to `out`, float32 (m, n)."""
-    for j in range(len(bits)):
+def products(queries: Float32, bits: Bits, scales: Float32, start: int, stop: int, out: Float32) -> None:
+    """Write the products of queries (m, d) and rows from `start` to `stop` - 1, each times its scale.
+
+    They go to the same columns of `out`, float32 (m, n).
+    """
+    for j in range(start, stop):
         for q in range(len(queries)):
             out[q, j] = dot_with(queries[q], bits, j) * scales[j]

