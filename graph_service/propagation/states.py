@@ -31,6 +31,7 @@ class States(Protocol):
         classes: C.
         steps: t.
         kept: t + 1, or 2 if only the last state is wanted.
+        tolerance: ε, how much of a row's mass may arrive differently before the row is made anew.
         room: float32 (kept - 1, n), how much of what a row of Z(1) … is made of may still change before it
             is made anew; infinite where a row is never made.
         rows: (kept, n, width).
@@ -39,6 +40,7 @@ class States(Protocol):
     classes: int
     steps: int
     kept: int
+    tolerance: float
     room: Float32
     rows: Floats
 
@@ -51,19 +53,25 @@ class States(Protocol):
     def masses(self, nodes: Int64) -> Floats:
         """Return (kept, m), the sums of the rows of these nodes."""
 
-    def remake(self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float) -> Floats | None:
+    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Floats | None:
         """Make rows of the state after `step` from that before.
 
         Returns:
             (r,), how much each has changed: its absolute changes summed; None where one is too faint.
         """
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
         """Make all rows that are not clamped of the state after `step`; return whether none is too faint."""
 
 
 class Dense:
-    """All scores, in float32; 4 kept n (C + 1) bytes, C rounded up to a multiple of 16."""
+    """All scores, in float32; 4 kept n (C + 1) bytes, C rounded up to a multiple of 16.
+
+    With ε = 1% one more label costs less than a quarter of a full run even at 60,000 × 10. Measured, no
+    belief was off by more than 0.01.
+    """
+
+    tolerance = 0.01
 
     def __init__(self, nodes: int, classes: int, steps: int, *, kept: int) -> None:
         self.classes = classes
@@ -86,9 +94,7 @@ class Dense:
         sums: Float32 = self.rows[:, nodes].sum(axis=2)
         return sums
 
-    def remake(
-        self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float
-    ) -> Float32 | None:
+    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Float32 | None:
         """See `States`."""
         changes, sufficed = remake(
             (adj.indptr, adj.indices, adj.weights),
@@ -96,17 +102,17 @@ class Dense:
             self.rows[step % self.kept],
             self.rows[(step + 1) % self.kept],
             self.room[step % len(self.room)],
-            tolerance,
+            self.tolerance,
             faint,
         )
         return changes if sufficed else None
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
         room = self.room[step % len(self.room)]
         here, there = self.rows[step % self.kept], self.rows[(step + 1) % self.kept]
         sufficed = sweep(adj.indptr, adj.indices, adj.weights, clamped, here, there, room, faint)
-        room *= np.float32(tolerance)
+        room *= np.float32(self.tolerance)
         return sufficed
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> Float32:
@@ -129,6 +135,9 @@ class Heaviest:
         kept: see `States`.
         dtype: float32; or float64, which holds masses down to 2⁻⁹⁰⁰ of the heaviest label's.
     """
+
+    # Of more classes the leads are narrower, and a full run costs so much more that this hardly matters.
+    tolerance = 0.001
 
     def __init__(
         self, nodes: int, classes: int, steps: int, *, kept: int, dtype: type[np.floating] = np.float32
@@ -164,7 +173,7 @@ class Heaviest:
         sums: Floats = self.rows[:, nodes, : LOST + 1].sum(axis=2)
         return sums
 
-    def remake(self, adj: Adjacency, step: int, rows: Int64, tolerance: float, faint: float) -> Floats | None:
+    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Floats | None:
         """See `States`."""
         changes, sufficed = merge(
             (adj.indptr, adj.indices, adj.weights),
@@ -172,15 +181,15 @@ class Heaviest:
             self.rows[step % self.kept],
             self.rows[(step + 1) % self.kept],
             self.room[step % len(self.room)],
-            tolerance,
+            self.tolerance,
             faint,
             self.classes,
         )
         return changes if sufficed else None
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, tolerance: float, faint: float) -> bool:
+    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
-        return self.remake(adj, step, np.flatnonzero(~clamped), tolerance, faint) is not None
+        return self.remake(adj, step, np.flatnonzero(~clamped), faint) is not None
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> tuple[UInt16, Floats, Floats]:
         """Return, of the rows of the last state, the classes and scores by falling score, and what is lost.

@@ -20,8 +20,6 @@ Floats = npt.NDArray[np.floating]
 Int64 = npt.NDArray[np.int64]
 S = TypeVar("S", bound=States)
 
-TOLERANCE = 0.01
-"""ε: how much of a row's mass may arrive differently before the row is made anew."""
 REMADE_COST = 4
 """What making a row here and there takes, in rows of a sweep over all."""
 _GREATEST = 60 * np.log(2)
@@ -36,8 +34,7 @@ class Trajectory(Generic[S]):
     row is made anew once that may come to more than ε of its mass since it was last made. So every row is
     always within ε of what f makes of the rows that are there, whatever came before: nothing builds up
     from update to update. As f averages, a row of Z(t) is then within (1 + ε)^t - 1 of a full run's, in
-    absolute differences summed over the row, in terms of the row's mass: 0.22 for t = 20, though what was
-    measured is below 0.01. It is zero only where a full run's is.
+    absolute differences summed over the row, in terms of the row's mass, and zero only where a full run's is.
 
     Once a step has more rows to make than a sweep over all would cost, it and those after it are swept.
 
@@ -128,9 +125,9 @@ class Trajectory(Generic[S]):
     def _sweep(self, first: int) -> Int64 | None:
         """Take the steps from number `first` on at all rows; return all nodes, None as `update`."""
         for step in range(first, self.states.steps):
-            if not self.states.sweep(self._adj, step, self._clamped, TOLERANCE, self._faint):
+            if not self.states.sweep(self._adj, step, self._clamped, self._faint):
                 return None
         return np.arange(len(self._adj))
 
     def _remake(self, step: int, rows: Int64) -> Floats | None:
-        return self.states.remake(self._adj, step, rows, TOLERANCE, self._faint)
+        return self.states.remake(self._adj, step, rows, self._faint)

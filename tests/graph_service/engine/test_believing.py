@@ -24,7 +24,7 @@ from graph_service.events import (
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.seeds import Seeds
-from graph_service.propagation.trajectory import TOLERANCE
+from graph_service.propagation.states import Dense
 from graph_service.suggestion.uncertainty import narrowness
 
 DIMENSION = 6
@@ -109,7 +109,11 @@ class Revisions(RuleBasedStateMachine):
         carried = Snapshot(*given, running=asked.running)
         found = carried.beliefs()
         alone = Snapshot(*given).beliefs()
-        bound = 2 * ((1 + TOLERANCE) ** asked.propagation.steps - 1) + 0.05 * (len(asked.classes) > 64) + 1e-4
+        bound = (
+            2 * ((1 + Dense.tolerance) ** asked.propagation.steps - 1)
+            + 0.05 * (len(asked.classes) > 64)
+            + 1e-4
+        )
         rows, expected = found.rows[:], alone.rows[:]
         assert np.abs(rows - expected).sum(axis=1).max(initial=0) <= bound
         np.testing.assert_array_equal(found.classes >= 0, alone.classes >= 0)
@@ -172,7 +176,7 @@ def test_carried_on_equals_alone_whatever_the_temperature(classes, temperature):
         found = running.believed(adj, labels(truth, count), classes, 20)
         alone = believing.believed(adj, labels(truth, count), classes, 20)
         apart = np.abs(found.rows[:] - alone.rows[:]).sum(axis=1)
-        assert apart.max() < 2 * ((1 + TOLERANCE) ** 20 - 1)
+        assert apart.max() < 2 * ((1 + Dense.tolerance) ** 20 - 1)
         assert apart.mean() < 0.02
         np.testing.assert_array_equal(found.classes < 0, alone.classes < 0)
 

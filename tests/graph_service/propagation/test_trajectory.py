@@ -107,7 +107,7 @@ class Labelling(RuleBasedStateMachine):
         scores, missing = self.before
         masses = scores.sum(axis=1) + missing
         masses[masses == 0] = 1
-        bound = 2 * ((1 + trajectory.TOLERANCE) ** self.steps - 1) + 1e-5 + missing / masses
+        bound = 2 * ((1 + self.made.states.tolerance) ** self.steps - 1) + 1e-5 + missing / masses
         assert (np.abs(scores / masses[:, None] - expected).sum(axis=1) <= bound).all()
         np.testing.assert_array_equal(scores.any(axis=1), expected.any(axis=1))
 
@@ -198,7 +198,7 @@ def test_many_rows_by_all_cores(classes):
     updated = made_of(Dense, adj, seeds[np.arange(len(seeds) - 300)], classes)
     updated.update(seeds)
     found = beliefs(updated.states.scores(np.arange(20_000)))
-    assert np.abs(found - expected).sum(axis=1).max() < 2 * ((1 + trajectory.TOLERANCE) ** 20 - 1)
+    assert np.abs(found - expected).sum(axis=1).max() < 2 * ((1 + Dense.tolerance) ** 20 - 1)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
