@@ -112,14 +112,14 @@ class Trajectory(Generic[S]):
             return False
         factors = np.exp(log_mass)
         self.states.write(0, seeds, factors)
-        self._clamped[seeds.nodes[seeds.clamped]] = True
-        self.states.room[:, seeds.nodes[seeds.clamped]] = np.inf
-        kept = np.flatnonzero(seeds.clamped)
-        for step in range(1, self.states.kept):
-            self.states.write(step, seeds[kept], factors[kept])
+        kept = seeds.nodes[seeds.clamped]
+        self._clamped[kept] = True
+        self.states.room[:, kept] = np.inf
+        self.states.rows[1:, kept] = self.states.rows[0, kept]
         # Who has no neighbours sends nothing, but knows its own label.
         alone = np.flatnonzero(seeds.clamped & ~sent)
-        self.states.write(self.states.steps, seeds[alone], np.ones(len(alone)))
+        if len(alone):
+            self.states.write(self.states.steps, seeds[alone], np.ones(len(alone)))
         return True
 
     def _sweep(self, first: int) -> Int64 | None:
