@@ -13,7 +13,7 @@ from graph_service.propagation.gather import gatherer
 from graph_service.propagation.lanes import SIZES, store, total
 from graph_service.propagation.parallel import parallel, parallel_within
 
-__all__ = ["UNREACHED", "multiply", "steps_fast", "steps_wide", "sweep"]
+__all__ = ["UNREACHED", "multiply", "steps_wide", "sweep"]
 
 UNREACHED = -(2**30)
 """Exponent of a row that no label has reached; its mass is 0."""
@@ -50,30 +50,6 @@ def sweep(
     return multiply(indptr, indices, weights, clamped, here, there, sums, faint) == 0
 
 
-@parallel_within
-def steps_fast(
-    indptr: Int64,
-    indices: Int32,
-    weights: Float32,
-    clamped: Bools,
-    steps: int,
-    faint: float,
-    here: Float32,
-    there: Float32,
-) -> tuple[Float32, bool]:
-    """Take steps in float32; return the rows of Z, and whether no reached row came below `faint`.
-
-    If the sum of one did, the result is worth nothing. `here` and `there` are as `lane_rows` makes them,
-    hold the same rows where clamped, and are both overwritten.
-    """
-    sums = np.empty(len(clamped), np.float32)
-    for _ in range(steps):
-        if multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
-            return there, False
-        here, there = there, here
-    return here, True
-
-
 @parallel
 def steps_wide(
     indptr: Int64,
@@ -96,7 +72,7 @@ def steps_wide(
 
     and every belief an average of beliefs, which float32 holds whatever the masses. A mass that sinks
     below `_LOW` has its exponent drawn out, so that it cannot underflow; as this is rare, the exponents in a
-    row are mostly equal. The arrays are treated as by `steps_fast`.
+    row are mostly equal. Arrays are overwritten; where clamped, those before and after hold the same rows.
     """
     shares = np.empty(len(weights))
     rounded = np.empty(len(weights), np.float32)

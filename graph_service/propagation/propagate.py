@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.kernel import UNREACHED, steps_fast, steps_wide
+from graph_service.propagation.kernel import UNREACHED, steps_wide, sweep
 from graph_service.propagation.lanes import lane_rows
 
 __all__ = ["propagate"]
@@ -70,8 +70,12 @@ def _fast(
     if log_mass.min(initial=0.0, where=np.isfinite(log_mass)) < np.log(faint):
         return None
     here, there = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
-    rows, sufficed = steps_fast(adj.indptr, adj.indices, adj.weights, clamped, steps, faint, here, there)
-    return rows[:, : seeds.shape[1]].copy() if sufficed else None
+    unused = np.empty(len(here), np.float32)
+    for _ in range(steps):
+        if not sweep(adj.indptr, adj.indices, adj.weights, clamped, here, there, unused, faint):
+            return None
+        here, there = there, here
+    return here[:, : seeds.shape[1]].copy()
 
 
 def _wide(
