@@ -8,6 +8,7 @@ from numba import njit
 
 __all__ = ["Reverse", "backwards", "compile_kernels", "push"]
 
+Floats = npt.NDArray[np.floating]
 Float32 = npt.NDArray[np.float32]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
@@ -43,8 +44,8 @@ def push(
     listed_by: Int32,
     shares: Float32,
     nodes: Int64,
-    changes: npt.NDArray[np.floating],
-    room: Float32,
+    changes: Floats,
+    room: Floats,
     most: int,
 ) -> tuple[Int64, bool]:
     """Take what has changed at some nodes from the room of the rows that list them.
@@ -54,8 +55,8 @@ def push(
         listed_by: the rows.
         shares: the weights.
         nodes: int64 (m,), the nodes.
-        changes: (m,), the absolute changes of each one's row, summed.
-        room: float32 (n,), how much of what a row is made of may still change before it has to be made
+        changes: (m,), of the type of `room`, the absolute changes of each one's row, summed.
+        room: (n,), how much of what a row is made of may still change before it has to be made
             anew: lessened, to below 0 where there was too little.
         most: how many rows to return at most.
 
@@ -65,15 +66,14 @@ def push(
     """
     rows = np.empty(most, np.int64)
     count = 0
-    nothing = np.float32(0)
     for m in range(len(nodes)):
-        change = np.float32(changes[m])
+        change = changes[m]
         for p in range(starts[nodes[m]], starts[nodes[m] + 1]):
             i = np.uint64(listed_by[p])  # numba would look for negative ones
             before = room[i]
             after = before - shares[np.uint64(p)] * change
             room[i] = after
-            if after < nothing <= before:
+            if after < room.dtype.type(0) <= before:
                 if count == most:
                     return rows, False
                 rows[count] = i
@@ -85,4 +85,4 @@ def compile_kernels() -> None:
     """Compile them, or load them from the cache."""
     reverse = backwards(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
     for dtype in (np.float32, np.float64):
-        push(*reverse, np.array([0]), np.zeros(1, dtype), np.zeros(1, np.float32), 1)
+        push(*reverse, np.array([0]), np.zeros(1, dtype), np.zeros(1, dtype), 1)

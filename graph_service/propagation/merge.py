@@ -122,7 +122,7 @@ def _replace(
 def _merge_some(
     indptr: Int64, indices: Int32, weights: Float32, rows: Int64,
     here: Floats, classes: UInt16, there: Floats, next_classes: UInt16,
-    room: Float32, tolerance: float, faint: float, changes: Floats, class_count: int,
+    room: Floats, tolerance: float, faint: float, changes: Floats, class_count: int,
 ) -> int:  # fmt: skip
     """See `merge`; return how many masses are below `faint` but not 0."""
     sums = np.zeros(class_count, here.dtype)  # of the row being made, by class
@@ -143,7 +143,7 @@ def _merge_some(
 def _by_one(
     indptr: Int64, indices: Int32, weights: Float32, rows: Int64,
     here: Floats, classes: UInt16, there: Floats, next_classes: UInt16,
-    room: Float32, tolerance: float, faint: float, changes: Floats, class_count: int,
+    room: Floats, tolerance: float, faint: float, changes: Floats, class_count: int,
 ) -> int:  # fmt: skip
     return _merge_some(
         indptr, indices, weights, rows, here, classes, there, next_classes, room, tolerance, faint, changes,
@@ -155,7 +155,7 @@ def _by_one(
 def _by_all(
     indptr: Int64, indices: Int32, weights: Float32, rows: Int64,
     here: Floats, classes: UInt16, there: Floats, next_classes: UInt16,
-    room: Float32, tolerance: float, faint: float, changes: Floats, class_count: int,
+    room: Floats, tolerance: float, faint: float, changes: Floats, class_count: int,
 ) -> int:  # fmt: skip
     fainter = 0
     for chunk in prange(-(-len(rows) // _CHUNK)):
@@ -172,7 +172,7 @@ def merge(
     rows: Int64,
     here: Floats,
     there: Floats,
-    room: Float32,
+    room: Floats,
     tolerance: float,
     faint: float,
     class_count: int,
@@ -187,7 +187,7 @@ def merge(
         here: the state before, float32 or float64: of each row HEAVIEST scores by falling value, 0 where
             there are no more; LOST; and the classes (`classes_of`).
         there: the state after.
-        room: float32 (n,); set to `tolerance` times the mass of the row where one is made.
+        room: (n,), of the same type; set to `tolerance` times the mass of the row where one is made.
         tolerance: at least 0.
         faint: the least mass of a row that the type of the scores is enough for.
         class_count: C, at most 2¹⁶.
@@ -209,7 +209,7 @@ def compile_kernels() -> None:
     adj = np.array([0, 1, 1]), np.zeros(1, np.int32), np.ones(1, np.float32)
     for dtype in (np.float32, np.float64):
         rows: Floats = np.zeros((2, 16), dtype)
-        changes: Floats = np.zeros(1, dtype)
+        changes, room = rows[0, :1].copy(), rows[0, :2].copy()
         for run in (_by_one, _by_all):
-            classes, room = classes_of(rows), np.zeros(2, np.float32)
+            classes = classes_of(rows)
             run(*adj, np.array([0]), rows, classes, rows, classes, room, 0.0, 0.0, changes, 1)

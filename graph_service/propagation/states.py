@@ -32,8 +32,8 @@ class States(Protocol):
         steps: t.
         kept: t + 1, or 2 if only the last state is wanted.
         tolerance: ε, how much of a row's mass may arrive differently before the row is made anew.
-        room: float32 (kept - 1, n), how much of what a row of Z(1) … is made of may still change before it
-            is made anew; infinite where a row is never made.
+        room: (kept - 1, n), of the type of the rows: how much of what a row of Z(1) … is made of may still
+            change before it is made anew; infinite where a row is never made.
         rows: (kept, n, width).
     """
 
@@ -41,7 +41,7 @@ class States(Protocol):
     steps: int
     kept: int
     tolerance: float
-    room: Float32
+    room: Floats
     rows: Floats
 
     def faint(self, lightest: float) -> float:
@@ -147,7 +147,7 @@ class Heaviest:
         self.kept = kept
         of_float32 = 16 * np.dtype(dtype).itemsize // 4
         self.rows: Floats = lane_rows(kept * nodes, of_float32).view(dtype).reshape(kept, nodes, 16)
-        self.room: Float32 = np.zeros((kept - 1, nodes), np.float32)
+        self.room: Floats = np.zeros((kept - 1, nodes), dtype)
 
     def faint(self, lightest: float) -> float:
         """As `Dense.faint`; what float64 does not hold counts as nothing."""
