@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.floating]
 Int64 = npt.NDArray[np.int64]
 S = TypeVar("S", bound=States)
 
-REMADE_COST = 4
+REMADE_COST = 8
 """What making a row here and there takes, in rows of a sweep over all."""
 _GREATEST = 60 * np.log(2)
 """Logarithm of the most mass, in that of the heaviest label of the full run, that a later label may have."""
