@@ -19,6 +19,7 @@ from graph_service.engine.summary import Summary
 from graph_service.engine.tables import Tables
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event
+from graph_service.index.exact import ExactIndex
 from graph_service.log.base import DatasetLog, Receipt, Write
 from graph_service.neighbours.graph import NeighbourGraph
 from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
@@ -237,9 +238,9 @@ class Dataset:
     ) -> tuple[Snapshot, Int32, Float32]:
         """Return a state whose beliefs are made, and the k nearest nodes of each vector in just that state.
 
-        The index finds them where it is free and still in that state. Else, as with every write of samples
-        that came since, they are searched for among all vectors of that state; unless these are so many that
-        the newest state, and its beliefs, are the quicker to have.
+        They are searched for among all vectors of that state, which no write touches, if there is no quicker
+        index, or it is not free, or samples came or went since. Where that would take too long, the newest
+        state is waited for, and its beliefs are made.
 
         Raises:
             Aborted: REVISION_AHEAD.
@@ -249,16 +250,17 @@ class Dataset:
         snapshot = self.finished(min_revision)
         if encoder_digest != snapshot.view.encoder.digest:  # it may have changed since
             snapshot = self.finished(self.revision)
-        asked = vectors, k, encoder_digest
-        if vectors.size * len(snapshot.view.slots) > _MOST_PRODUCTS:
-            with self._lock:
-                return self._indexed(self._take_newest(), *asked)
-        if self._lock.acquire(timeout=_PATIENCE):
-            try:
-                if snapshot.view.version == self._tables.sample_version:
-                    return self._indexed(snapshot, *asked)
-            finally:
-                self._lock.release()
+        if self._tables.nodes.graph.index_name != ExactIndex.name:
+            asked = vectors, k, encoder_digest
+            if vectors.size * len(snapshot.view.slots) > _MOST_PRODUCTS:
+                with self._lock:
+                    return self._indexed(self._take_newest(), *asked)
+            if self._lock.acquire(timeout=_PATIENCE):
+                try:
+                    if snapshot.view.version == self._tables.sample_version:
+                        return self._indexed(snapshot, *asked)
+                finally:
+                    self._lock.release()
         _check_encoder(snapshot, vectors, encoder_digest)
         return snapshot, *snapshot.view.search(vectors, k)
 

@@ -11,7 +11,7 @@ from graph_service.auditing.order import audit_order
 from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
-from graph_service.index.scan import scan
+from graph_service.index.exact import ExactIndex
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
 from graph_service.propagation.order import breadth_first, renumbered
@@ -91,8 +91,9 @@ class GraphView:
         return np.where(slots >= 0, self.node_of_slot[slots], np.int32(-1))
 
     def search(self, vectors: Float32, k: int) -> tuple[Int32, Float32]:
-        """Return the k nearest nodes of each vector and their cosines; see `scan`."""
-        return scan(self._vectors, self.slots, vectors, k)
+        """Return the k nearest nodes of each vector and their cosines, as `Index.search` does, exactly."""
+        slots, similarities = self._index().search(vectors, k)
+        return self.nodes_at(slots), similarities
 
     def temperature(self, settings: Propagation) -> float:
         """Return the T of eq. 2 that these settings mean."""
@@ -144,6 +145,12 @@ class GraphView:
         copies = self.sample_nodes[self.audit()]
         audit = copies[np.sort(np.unique(copies, return_index=True)[1])]
         return Ground(self.features(), self.audit_keys()[self.node_samples], audit, self.sample())
+
+    @Once
+    def _index(self) -> ExactIndex:
+        index = ExactIndex(self._vectors)
+        index.add(self.slots)
+        return index
 
     @Once
     def _typical_temperature(self) -> float:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from graph_service.index.base import Survey
 from graph_service.index.ranking import empty_lists, exceeding, take_in
-from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, VectorTable, grown
+from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors, grown
 
 __all__ = ["ExactIndex"]
 
@@ -27,13 +27,13 @@ class ExactIndex:
     The product runs over ranges of slots, dead ones masked: slots are reused, so few are dead.
 
     Args:
-        vectors: the table the slots refer to.
+        vectors: what the slots refer to.
         block: products held at a time; about 14 bytes of temporary memory each.
     """
 
     name = "exact"
 
-    def __init__(self, vectors: VectorTable, *, block: int = 2**22) -> None:
+    def __init__(self, vectors: UnitVectors, *, block: int = 2**22) -> None:
         self._vectors = vectors
         self._block = block
         self._held: BoolArray = np.zeros(0, dtype=np.bool_)
