@@ -77,14 +77,13 @@ class Index(Protocol):
 
         Args:
             queries: float32 (m, d), unit rows.
-            k: as for `search`; also the length of the lists the touches are wanted for.
+            k: as for `search`.
             radii: float32, one for each slot up to the highest held: slot j is touched by a query whose
                 similarity to it exceeds radii[j]. Infinity: never touched.
             neighbours: int32 (len(radii), any), whom each slot lists now, held slots or -1. An approximate
                 index finds its way by them.
 
         Returns:
-            Of each slot all touches or, where they are many, at least its k highest. An approximate
-            index may miss some.
+            All touches, but for what an approximate index misses.
         """
         ...

@@ -22,9 +22,9 @@ IndexKind = Literal["auto", "exact", "hnsw"]
 SWITCH_AT = 100_000
 """Nodes beyond which HNSW takes over."""
 
-_POUR = 3
-"""Slots moved into a new HNSW graph for every slot added."""
-_MOST_POURED = 4096
+_POUR = 8
+"""At 100,000 nodes an exact survey costs as much as moving some five slots."""
+_MOST_POURED = 8192
 """Most slots that one call moves: it must not stall a write for a whole build."""
 _PIECE = 256
 """Slots moved at a time in the background: a write waits for one piece at most."""
@@ -33,21 +33,28 @@ _PIECE = 256
 class AutoIndex:
     """Exact up to `switch_at` nodes, HNSW beyond, exact again below half of that.
 
-    Crossing the line never stalls a write for a whole build: with every slot added, `_POUR` of those that
+    Crossing the line never stalls a write for a whole build: with every slot added, `pour` of those that
     wait move into the new graph, while the exact index, which costs nothing to keep, goes on answering until
     none is left to move. Where many wait, a thread moves them in the background besides, on half the cores.
 
     Args:
         vectors: the table the slots refer to.
         switch_at: nodes beyond which HNSW takes over.
+        pour: slots moved into a new HNSW graph for every slot added.
         alone: slots waiting up to which no thread is started.
     """
 
     def __init__(
-        self, vectors: VectorTable, *, switch_at: int = SWITCH_AT, alone: int = 2 * _MOST_POURED
+        self,
+        vectors: VectorTable,
+        *,
+        switch_at: int = SWITCH_AT,
+        pour: int = _POUR,
+        alone: int = 2 * _MOST_POURED,
     ) -> None:
         self._vectors = vectors
         self._switch_at = switch_at
+        self._share = pour
         self._alone = alone
         self._exact = ExactIndex(vectors)
         # The lock guards the graph and what waits for it, while a thread pours; once none waits, none does.
@@ -74,7 +81,7 @@ class AutoIndex:
                 self._waiting = np.concatenate([self._waiting, slots])
             elif self._hnsw is not None:
                 self._hnsw.add(slots)
-            self._pour(min(_POUR * len(slots), _MOST_POURED))
+            self._pour(min(self._share * len(slots), _MOST_POURED))
             if len(self._waiting) > self._alone and self._pouring is None:
                 self._pouring = threading.Thread(target=_keep_pouring, args=[ref(self)], daemon=True)
                 self._pouring.start()

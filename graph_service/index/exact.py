@@ -8,14 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.index.base import Survey
-from graph_service.index.ranking import empty_lists, exceeding, take_in
-from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors, grown
+from graph_service.index.ranking import empty_lists, exceeding, select
+from graph_service.index.vectors import WIDENED, BoolArray, Float32Array, Int32Array, UnitVectors, grown
 
 __all__ = ["ExactIndex"]
 
 _QUERIES = 1024
-_WIDENED = 2**21
-"""Numbers of the table made float32 at a time: what a core's cache holds."""
 _NO_TOUCHES = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
@@ -77,17 +75,15 @@ class ExactIndex:
             part = slice(start, start + _QUERIES)
             part_lists = (lists[0][part], lists[1][part])
             for low, products in self._products(queries[part]):
-                rows, columns = exceeding(products, part_lists[1][:, -1:], k, axis=1)
-                take_in(part_lists, rows, _slots(columns, low), products[rows, columns])
-                reach = radii[None, low : low + products.shape[1]]
-                rows, columns = exceeding(products, reach, k, axis=0)
-                touches.append((rows + start, _slots(columns, low), products[rows, columns]))
+                select(*part_lists, products, low)
+                rows, columns = exceeding(products, radii[low : low + products.shape[1]])
+                touches.append((rows + start, columns + np.int32(low), products[rows, columns]))
         rows, touched, similarities = (np.concatenate(column) for column in zip(*touches, strict=True))
         return Survey(*lists, rows, touched, similarities)
 
     def _products(self, queries: Float32Array) -> Iterator[tuple[int, Float32Array]]:
         """First slot and similarities (m, block // m) of one range of slots after another; dead: -inf."""
-        width = max(1, min(self._block // max(1, len(queries)), _WIDENED // self._vectors.dimension))
+        width = max(1, min(self._block // max(1, len(queries)), WIDENED // self._vectors.dimension))
         for low in range(0, self._end, width):
             held = self._held[low : min(low + width, self._end)]
             if held.any():
@@ -95,7 +91,3 @@ class ExactIndex:
                 if not held.all():
                     products[:, ~held] = -np.inf
                 yield low, products
-
-
-def _slots(columns: npt.NDArray[np.int64], low: int) -> Int32Array:
-    return (columns + low).astype(np.int32)

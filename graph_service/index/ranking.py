@@ -8,10 +8,7 @@ import numpy.typing as npt
 from graph_service.index.half import kernel
 from graph_service.index.vectors import Float32Array, Int32Array
 
-__all__ = ["empty_lists", "exceeding", "insert", "take_in"]
-
-_FLOOD = 4
-"""Pairs per list entry from which selecting the best comes cheaper than sorting them all."""
+__all__ = ["empty_lists", "exceeding", "insert", "select", "take_in"]
 
 
 def empty_lists(rows: int, k: int) -> tuple[Int32Array, Float32Array]:
@@ -19,30 +16,41 @@ def empty_lists(rows: int, k: int) -> tuple[Int32Array, Float32Array]:
     return np.full((rows, k), -1, dtype=np.int32), np.full((rows, k), -np.inf, dtype=np.float32)
 
 
+@kernel
 def exceeding(
-    products: Float32Array, floor: Float32Array, k: int, axis: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions of `products` above `floor`, all or at least the k best along `axis`.
+    products: Float32Array, floor: Float32Array
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Rows int64 and columns int32 of what in `products`, float32 (m, c), is above `floor`, float32 (c,)."""
+    rows, columns = products.shape
+    count = 0
+    for i in range(rows):
+        for j in range(columns):
+            count += products[i, j] > floor[j]
+    found_rows, found_columns = np.empty(count, np.int64), np.empty(count, np.int32)
+    count = 0
+    for i in range(rows):
+        for j in range(columns):
+            if products[i, j] > floor[j]:
+                found_rows[count], found_columns[count] = i, j
+                count += 1
+    return found_rows, found_columns
 
-    A handful of passes over the block and no sort, as long as the floor lets little through.
 
-    Args:
-        products: float32 (m, c).
-        floor: float32 (m, 1) for axis 1, or (1, c) for axis 0.
-        k: how many of each line along `axis` matter.
-        axis: the axis a line runs along.
+@kernel
+def select(
+    list_slots: Int32Array, list_similarities: Float32Array, products: Float32Array, first: int
+) -> None:
+    """Merge all of `products`, float32 (m, c), into the m ranked lists, in place; in none of them already.
 
-    Returns:
-        Row and column numbers of the positions, in row order.
+    Column j is of slot `first` + j. What is not above a list's last stays out: ties keep the slots that
+    came first.
     """
-    above = products > floor
-    if np.count_nonzero(above) > _FLOOD * k * floor.size and products.shape[axis] > k:
-        best = np.argpartition(products, -k, axis=axis).take(np.arange(-k, 0), axis=axis)
-        selected = np.zeros_like(above)
-        np.put_along_axis(selected, best, values=True, axis=axis)
-        above &= selected
-    rows, columns = np.divmod(np.flatnonzero(above), products.shape[1])
-    return rows, columns
+    for i in range(len(products)):
+        floor = list_similarities[i, -1]
+        for j in range(products.shape[1]):
+            if products[i, j] > floor:
+                insert(list_slots[i], list_similarities[i], first + j, products[i, j])
+                floor = list_similarities[i, -1]
 
 
 def take_in(

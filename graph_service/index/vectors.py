@@ -10,13 +10,15 @@ import numpy.typing as npt
 from graph_service.index.half import Bits, Kept, lengths, products, widen_rows
 from graph_service.index.threads import CORES, in_parts
 
-__all__ = ["BoolArray", "Float32Array", "Int32Array", "UnitVectors", "VectorTable", "grown"]
+__all__ = ["WIDENED", "BoolArray", "Float32Array", "Int32Array", "UnitVectors", "VectorTable", "grown"]
 
 Int32Array = npt.NDArray[np.int32]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+WIDENED = 2**21
+"""Numbers of a table worth making float32 at a time: what a core's cache holds."""
 _FEW = 4
 """Queries up to which products are made number by number; more share a float32 copy of the rows."""
 _LEAST_PART = 2048

@@ -230,15 +230,12 @@ def test_a_survey_finds_neighbours_and_touches(bench: Bench, rng: np.random.Gene
 
 
 @pytest.mark.parametrize("bench", ["exact", "exact, one block a few slots"], indirect=True)
-def test_a_flood_of_touches_holds_each_slots_best(bench: Bench, rng: np.random.Generator) -> None:
+def test_a_flood_of_touches_is_told_whole(bench: Bench, rng: np.random.Generator) -> None:
     bench.add(span(0, 300), unit(rng, 300))
     queries = unit(rng, 500)
     survey = bench.index.survey(queries, K, np.full(300, -np.inf, dtype=np.float32), bench.lists(300))
-    _, products = bench.similarities(queries)
     touched = set(zip(survey.rows.tolist(), survey.touched.tolist(), strict=True))
-    best = np.argsort(-products, axis=0)[:K]
-    assert {(int(row), slot) for slot in range(300) for row in best[:, slot]} <= touched
-    assert len(touched) < products.size / 2
+    assert len(touched) == len(survey.rows) == 500 * 300
 
 
 def test_a_survey_of_fewer_than_asked_for(bench: Bench, rng: np.random.Generator) -> None:

@@ -28,7 +28,7 @@ def filled(slots: int) -> VectorTable:
 
 
 def test_the_switch_waits_until_all_have_moved_and_is_slow_to_go_back() -> None:
-    index = make_index("auto", filled(1000), switch_at=600)
+    index = AutoIndex(filled(1000), switch_at=600, pour=3)
 
     index.add(span(0, 600))
     assert index.name == "exact"
@@ -54,7 +54,7 @@ def test_where_many_wait_they_move_in_the_background_while_others_come_and_go() 
     rng = np.random.default_rng(0)
     table = VectorTable(8)
     table.put(span(0, 9000), rng.standard_normal((9000, 8)).astype(np.float32))
-    index = AutoIndex(table, switch_at=1000, alone=100)
+    index = AutoIndex(table, switch_at=1000, pour=0, alone=100)
     index.add(span(0, 6000))
     assert index.name == "exact"
     for start in range(6000, 9000, 100):
@@ -68,7 +68,7 @@ def test_where_many_wait_they_move_in_the_background_while_others_come_and_go() 
 
 
 def test_the_background_lets_go_of_an_index_that_nobody_has() -> None:
-    index = AutoIndex(filled(9000), switch_at=1000, alone=100)
+    index = AutoIndex(filled(9000), switch_at=1000, pour=0, alone=100)
     index.add(span(0, 9000))
     gone = ref(index)
     del index

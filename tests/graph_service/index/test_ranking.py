@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_service.index.ranking import empty_lists, exceeding, take_in
+from graph_service.index.ranking import empty_lists, exceeding, select, take_in
 
 
 @given(st.data())
@@ -30,24 +29,27 @@ def test_taking_in_equals_sorting_everything(data: st.DataObject) -> None:
         np.testing.assert_array_equal(lists[1][row], expected)
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_few_above_the_floor_are_all_found(axis: int) -> None:
+def test_all_above_the_floor_are_found() -> None:
     products = np.random.default_rng(0).standard_normal((30, 40), dtype=np.float32)
-    floor = np.quantile(products, 0.9, axis=axis, keepdims=True).astype(np.float32)
-    found = set(zip(*(part.tolist() for part in exceeding(products, floor, 3, axis)), strict=True))
+    floor = np.quantile(products, 0.9, axis=0).astype(np.float32)
+    floor[3], floor[4] = np.inf, -np.inf
+    rows, columns = exceeding(products, floor)
+    found = set(zip(rows.tolist(), columns.tolist(), strict=True))
+    assert len(found) == len(rows)
     assert found == {tuple(position) for position in np.argwhere(products > floor).tolist()}
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-def test_of_a_flood_only_the_best_above_the_floor_are_found(axis: int) -> None:
-    products = np.random.default_rng(0).standard_normal((30, 40), dtype=np.float32)
-    floor = np.full((1, 40) if axis == 0 else (30, 1), -np.inf, dtype=np.float32)
-    floor.flat[0] = np.inf
-    rows, columns = exceeding(products, floor, 3, axis)
-    best = np.argsort(-products, axis=axis).take(range(3), axis=axis)
-    mask = np.zeros(products.shape, dtype=bool)
-    np.put_along_axis(mask, best, values=True, axis=axis)
-    mask &= products > floor
-    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == {
-        tuple(position) for position in np.argwhere(mask).tolist()
-    }
+@given(st.data())
+def test_selecting_block_by_block_equals_sorting_everything(data: st.DataObject) -> None:
+    m, k, count = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 5)), data.draw(st.integers(0, 20))
+    tenths = data.draw(st.lists(st.integers(-1, 9), min_size=m * count, max_size=m * count))
+    products = np.array(tenths, np.float32).reshape(m, count) / 10
+    products[products < 0] = -np.inf
+    lists = empty_lists(m, k)
+    split = data.draw(st.integers(0, count))
+    for start, stop in ((0, split), (split, count)):
+        select(*lists, np.ascontiguousarray(products[:, start:stop]), 5 + start)
+    for row, expected in zip(zip(*lists, strict=True), products, strict=True):
+        ranked = sorted((-p, 5 + j) for j, p in enumerate(expected.tolist()) if p > -np.inf)[:k]
+        assert row[0].tolist() == [slot for _, slot in ranked] + [-1] * (k - len(ranked))
+        np.testing.assert_array_equal(row[1], [-p for p, _ in ranked] + [-np.inf] * (k - len(ranked)))
