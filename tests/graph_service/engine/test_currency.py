@@ -4,17 +4,19 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from graph_service.engine import dataset
 from graph_service.engine.currency import Currency, PropagationFailed
 from graph_service.engine.engine import Engine
 from graph_service.engine.flags import Cut
 from graph_service.engine.rankings import FlagKind
 from graph_service.engine.snapshot import Snapshot
-from graph_service.events import DatasetCreated, Propagation, Trust
+from graph_service.events import DatasetCreated, DatasetUpdated, Propagation, Trust
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import Aborted, FailedPrecondition, NotFound
 
@@ -384,6 +386,22 @@ def test_classify_finds_the_nearest_of_the_state_it_answers_from(engine, stuck):
     after = engine.classify("d", 0, **query)
     assert after.revision == before.revision
     np.testing.assert_allclose(after.beliefs, before.beliefs, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["index", "busy index", "newest"])
+def test_classify_agrees_whatever_finds_the_nearest(engine, monkeypatch, way):
+    """As with an index that is quicker than looking at all vectors."""
+    query = {"vectors": np.eye(6), "encoder_digest": "", "neighbours": 5, "include_beliefs": True}
+    first = engine.propagate("d", 0).revision
+    expected = engine.classify("d", 0, **query).beliefs
+    monkeypatch.setattr(dataset, "ExactIndex", SimpleNamespace(name="slow"))
+    if way == "newest":
+        monkeypatch.setattr(dataset, "_MOST_PRODUCTS", 0)
+        first = engine.update_dataset("d", "update", DatasetUpdated(None, None, None, ()))
+    with engine._datasets.get("d")._lock if way == "busy index" else nullcontext():
+        found = engine.classify("d", 0, **query)
+    assert found.revision == first
+    np.testing.assert_allclose(found.beliefs, expected, atol=1e-6)
 
 
 def test_classify_follows_a_change_of_encoder(engine):
