@@ -1,6 +1,6 @@
 """Compiled kernels of different code have different names."""
 
-from graph_service.propagation import chebyshev, kernel, remake
+from graph_service.propagation import chebyshev, kernel
 from graph_service.propagation.lanes import SIZES
 
 
@@ -9,8 +9,3 @@ def test_each_size_has_a_name_of_its_own():
     for module, kind in ((kernel, "multiply"), (chebyshev, "blend")):
         names = {getattr(module, f"_{kind}_{size}").py_func.__qualname__ for size in SIZES}
         assert len(names) == len(SIZES)
-
-
-def test_one_core_and_all_have_names_of_their_own():
-    kernels = [*remake._by_one.values(), *remake._by_all.values()]
-    assert len({kernel.__wrapped__.__qualname__ for kernel in kernels}) == len(kernels)
