@@ -39,7 +39,7 @@ _ROWS = 4096
 def build_lists(vectors: UnitVectors, slots: Int32Array, k: int) -> tuple[Int32Array, Float32Array]:
     """The k nearest of each slot among all the slots, nearly.
 
-    Recall of 10 or 15 nearest is above 0.995 (docs/adr/0011-lists-at-scale.md), for some 5,000 products a
+    Recall of 10 or 15 nearest is above 0.995 (docs/adr/0012-lists-at-scale.md), for some 5,000 products a
     node. Takes a second copy of the vectors, and some 700 bytes a node for lists of 20, while it runs.
 
     Args:
