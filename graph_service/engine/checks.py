@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from vicinal.wire.errors import FailedPrecondition, InvalidArgument
+from vicinal.wire.errors import Aborted, FailedPrecondition, InvalidArgument
 
 __all__ = [
     "content_hashes",
@@ -20,6 +20,7 @@ __all__ = [
     "encoder_mismatch",
     "in_range",
     "item_count",
+    "reached",
     "request_id",
     "text",
     "within",
@@ -111,6 +112,20 @@ def dimension(vectors: npt.NDArray[Any], expected: int) -> None:
         message = f"vectors have dimension {vectors.shape[1]}, expected {expected}"
         raise InvalidArgument(
             "BAD_TENSOR", message, field="vectors.shape", expected=expected, value=vectors.shape[1]
+        )
+
+
+def reached(min_revision: int, newest: int) -> None:
+    """Refuse a revision that does not exist yet."""
+    if min_revision > newest:
+        message = f"min_revision is {min_revision}; the newest revision is {newest}"
+        raise Aborted(
+            "REVISION_AHEAD",
+            message,
+            retry_after=0.1,
+            field="min_revision",
+            limit=newest,
+            value=min_revision,
         )
 
 

@@ -13,15 +13,14 @@ from graph_service.engine import checks
 from graph_service.engine.currency import Currency
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
+from graph_service.engine.replay import replay
 from graph_service.engine.snapshot import Snapshot, take
 from graph_service.engine.staging import Encoder
 from graph_service.engine.summary import Summary
-from graph_service.engine.tables import Tables
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event
 from graph_service.index.exact import ExactIndex
 from graph_service.log.base import DatasetLog, Receipt, Write
-from graph_service.neighbours.graph import NeighbourGraph
 from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
 
 __all__ = ["Dataset"]
@@ -31,8 +30,6 @@ Int32 = npt.NDArray[np.int32]
 
 _logger = logging.getLogger(__name__)
 
-_REPLAY_FLUSH = 20_000
-"""Replay hands the graph about so many vectors at a time: bounded memory."""
 _PATIENCE = 0.01
 """Seconds that a search waits for the index; writes of labels hold it for less, those of samples for more."""
 _MOST_PRODUCTS = 2**36
@@ -75,7 +72,8 @@ class Dataset:
         self._snapshot: Snapshot | None = None
         self.pins = Pins()
         self.currency = Currency(log.name, self.snapshot, lambda: self.revision)
-        self._replay()
+        self._tables, self.revision = replay(log)
+        self.summary = Summary(self._tables, self.revision)
 
     # -- writes ------------------------------------------------------------------------------------------
 
@@ -166,28 +164,6 @@ class Dataset:
         finally:
             self.currency.written()
 
-    # -- truth -------------------------------------------------------------------------------------------
-
-    def _replay(self) -> None:
-        """Build the tables from the log."""
-        entries = self._log.read(0)
-        first = next(entries, None)
-        if first is None or not isinstance(first.event, DatasetCreated):
-            raise DataLoss(
-                "LOG_DAMAGED", f"the log of dataset {self.name!r} does not begin with its creation"
-            )
-        created = first.event
-        self._tables = Tables(created, NeighbourGraph(created.dimension, created.neighbours))
-        self.revision = first.revision
-        for entry in entries:
-            self._tables.apply(entry.event)
-            self.revision = entry.revision
-            if self._tables.pending >= _REPLAY_FLUSH:
-                self._tables.flush(settle=False)  # the lists are made once, at the end
-                _logger.info("dataset %s: %d samples replayed", self.name, len(self._tables.row_of))
-        self._tables.flush()
-        self.summary = Summary(self._tables, self.revision)
-
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
         head = self._log.head()
@@ -209,7 +185,7 @@ class Dataset:
         Raises:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.
         """
-        self._refuse_ahead(min_revision)
+        checks.reached(min_revision, self.revision)
         with self._lock:
             return self._take_newest()
 
@@ -220,7 +196,7 @@ class Dataset:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.
         """
         self.refuse_if_deleted()
-        self._refuse_ahead(min_revision)
+        checks.reached(min_revision, self.revision)
         return self.currency.finished(min_revision)
 
     def propagated(self, min_revision: int = 0) -> tuple[Snapshot, bool]:
@@ -230,7 +206,7 @@ class Dataset:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.
         """
         self.refuse_if_deleted()
-        self._refuse_ahead(min_revision)
+        checks.reached(min_revision, self.revision)
         return self.currency.reach(min_revision or self.revision)
 
     def search(
@@ -296,19 +272,6 @@ class Dataset:
         if self._deleted:
             message = f"there is no dataset {self.name!r}"
             raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=self.name)
-
-    def _refuse_ahead(self, min_revision: int) -> None:
-        newest = self.revision
-        if min_revision > newest:
-            message = f"min_revision is {min_revision}; the newest revision is {newest}"
-            raise Aborted(
-                "REVISION_AHEAD",
-                message,
-                retry_after=0.1,
-                field="min_revision",
-                limit=newest,
-                value=min_revision,
-            )
 
     def _take_newest(self) -> Snapshot:
         """Take a snapshot, or return the one there is of this revision; the caller holds the lock."""
