@@ -56,8 +56,8 @@ def held_out(
 
     Args:
         labels: may be none.
-        numbers: (n,), a number of each node that lasts, as nodes are numbered anew with every change of samples; a node's
-            fold depends on it alone.
+        numbers: (n,), a number of each node that lasts, as nodes are numbered anew with every change of
+            samples; a node's fold depends on it alone.
         features: float32 (n, p), of the vectors.
         believe: given the labels of the other folds, returns the classes that it knows (k,) and float32
             (n, k), rows that sum to 1, or to 0 where unreached.
