@@ -37,17 +37,38 @@ def sweep(
     indices: Int32,
     weights: Float32,
     clamped: Bools,
-    here: Float32,
-    there: Float32,
-    sums: Float32,
+    states: Float32,
+    room: Float32,
+    first: int,
+    stop: int,
+    tolerance: float,
     faint: float,
 ) -> bool:
-    """Take one step in float32, and write the sums of the rows it makes to `sums`.
+    """Take the steps from number `first` to before `stop` in float32, all rows but the clamped.
 
-    Returns whether none but 0 is below `faint`. `here` and `there` are as `lane_rows` makes them; rows and
-    sums of clamped rows are left alone.
+    Args:
+        indptr: P in compressed rows.
+        indices: of P.
+        weights: of P.
+        clamped: bool (n,), rows that are left alone, in `room` too.
+        states: (kept, n, width), rows as `lane_rows` makes them; step s goes from state s to s + 1, counted
+            round `kept`.
+        room: (kept - 1, n); gets the sums of the rows that step s makes times `tolerance`, s counted round.
+        first: step to begin with.
+        stop: one more than the last.
+        tolerance: at least 0.
+        faint: least sum, besides 0, of a row that float32 is enough for.
+
+    Returns:
+        Whether it was enough; if not, what was made is worth nothing.
     """
-    return multiply(indptr, indices, weights, clamped, here, there, sums, faint) == 0
+    for step in range(first, stop):
+        here, there = states[step % len(states)], states[(step + 1) % len(states)]
+        sums = room[step % len(room)]
+        if multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
+            return False
+        sums *= np.float32(tolerance)
+    return True
 
 
 @parallel

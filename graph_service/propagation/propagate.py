@@ -69,13 +69,11 @@ def _fast(
     faint = max(2.0**-100, 2.0**-135 / adj.lightest)
     if log_mass.min(initial=0.0, where=np.isfinite(log_mass)) < np.log(faint):
         return None
-    here, there = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
-    unused = np.empty(len(here), np.float32)
-    for _ in range(steps):
-        if not sweep(adj.indptr, adj.indices, adj.weights, clamped, here, there, unused, faint):
-            return None
-        here, there = there, here
-    return here[:, : seeds.shape[1]].copy()
+    states = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
+    unused = np.empty((1, len(adj)), np.float32)
+    graph = adj.indptr, adj.indices, adj.weights
+    sufficed = sweep(*graph, clamped, states, unused, 0, steps, 1.0, faint)
+    return states[steps % 2, :, : seeds.shape[1]].copy() if sufficed else None
 
 
 def _wide(
@@ -109,13 +107,12 @@ def _wide(
     return scores
 
 
-def _rows(
-    seeds: npt.NDArray[np.floating], factors: Float64, log_mass: Float64, clamped: Bools
-) -> tuple[Float32, Float32]:
-    """Return where the steps start, seeds · factors, and a second array that holds the clamped rows of it."""
-    here, there = lane_rows(*seeds.shape), lane_rows(*seeds.shape)
+def _rows(seeds: npt.NDArray[np.floating], factors: Float64, log_mass: Float64, clamped: Bools) -> Float32:
+    """Return two states, float32 (2, n, width): seeds · factors, and the clamped rows of it alone."""
+    flat = lane_rows(2 * len(seeds), seeds.shape[1])
+    states: Float32 = flat.reshape(2, len(seeds), flat.shape[1])
     seeded = np.flatnonzero(np.isfinite(log_mass))
-    here[seeded, : seeds.shape[1]] = seeds[seeded] * factors[seeded, np.newaxis]
+    states[0, seeded, : seeds.shape[1]] = seeds[seeded] * factors[seeded, np.newaxis]
     kept = seeded[clamped[seeded]]
-    there[kept] = here[kept]
-    return here, there
+    states[1, kept] = states[0, kept]
+    return states

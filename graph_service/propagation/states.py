@@ -60,8 +60,12 @@ class States(Protocol):
             (r,), how much each has changed: its absolute changes summed; None where one is too faint.
         """
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
-        """Make all rows that are not clamped of the state after `step`; return whether none is too faint."""
+    def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
+        """Take the steps from number `first` on, for all rows but the clamped.
+
+        Returns:
+            Whether no row is too faint.
+        """
 
 
 class Dense:
@@ -107,13 +111,20 @@ class Dense:
         )
         return changes if sufficed else None
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
+    def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
-        room = self.room[step % len(self.room)]
-        here, there = self.rows[step % self.kept], self.rows[(step + 1) % self.kept]
-        sufficed = sweep(adj.indptr, adj.indices, adj.weights, clamped, here, there, room, faint)
-        room *= np.float32(self.tolerance)
-        return sufficed
+        return sweep(
+            adj.indptr,
+            adj.indices,
+            adj.weights,
+            clamped,
+            self.rows,
+            self.room,
+            first,
+            self.steps,
+            self.tolerance,
+            faint,
+        )
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> Float32:
         """Return the rows of the last state, float32 (m, C)."""
@@ -187,9 +198,10 @@ class Heaviest:
         )
         return changes if sufficed else None
 
-    def sweep(self, adj: Adjacency, step: int, clamped: Bools, faint: float) -> bool:
+    def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
-        return self.remake(adj, step, np.flatnonzero(~clamped), faint) is not None
+        free = np.flatnonzero(~clamped)
+        return all(self.remake(adj, step, free, faint) is not None for step in range(first, self.steps))
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> tuple[UInt16, Floats, Floats]:
         """Return, of the rows of the last state, the classes and scores by falling score, and what is lost.

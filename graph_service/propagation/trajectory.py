@@ -124,9 +124,8 @@ class Trajectory(Generic[S]):
 
     def _sweep(self, first: int) -> Int64 | None:
         """Take the steps from number `first` on at all rows; return all nodes, None as `update`."""
-        for step in range(first, self.states.steps):
-            if not self.states.sweep(self._adj, step, self._clamped, self._faint):
-                return None
+        if not self.states.sweep(self._adj, first, self._clamped, self._faint):
+            return None
         return np.arange(len(self._adj))
 
     def _remake(self, step: int, rows: Int64) -> Floats | None:
