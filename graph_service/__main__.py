@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -104,6 +105,15 @@ def _store(arguments: argparse.Namespace, held: ExitStack) -> RedisStore:
     return store
 
 
+def _warm_up() -> None:
+    """Compile every kernel, or load it from the disk's cache, and say what takes so long."""
+    _logger.info("loading kernels; the first start on a machine compiles them, about half a minute")
+    start = time.perf_counter()
+    for kernels in (neighbours, propagation, linear, pooling, suggestion):
+        kernels.warm_up()
+    _logger.info("kernels are ready after %.1f s", time.perf_counter() - start)
+
+
 async def _watch(engine: Engine, server: Server) -> None:
     """Say NOT_SERVING while writes cannot be acknowledged."""
     before: str | None = None
@@ -146,8 +156,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     async def on_start() -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
-        for kernels in (neighbours, propagation, linear, pooling, suggestion):
-            await loop.run_in_executor(opening, kernels.warm_up)
+        await loop.run_in_executor(opening, _warm_up)
         await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))
 

@@ -65,7 +65,7 @@ class Service:
         return self.process.wait(30)
 
     def _await(self, condition):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120  # kernels may have to be compiled first
         while not condition():
             assert self.process.poll() is None, self.log.read_text()[-2000:]
             assert time.monotonic() < deadline, self.log.read_text()[-2000:]

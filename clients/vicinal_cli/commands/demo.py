@@ -14,12 +14,13 @@ from typing import Annotated
 
 import typer
 
-from vicinal_cli.console import note
+from vicinal_cli.console import note, progress
 from vicinal_cli.demo.run import Stopwatch, check_folder, run, sample_folder
 from vicinal_cli.demo.stack import stack
 from vicinal_cli.files.folders import scan
 from vicinal_cli.files.whole import replacing
 from vicinal_cli.needs import EMBED, GRAPH, require
+from vicinal_cli.up.alone import FIRST_START
 
 __all__ = ["demo"]
 
@@ -63,9 +64,9 @@ def demo(
     with _work_folder(keep=keep) as work:
         folder = scan(images or sample_folder(work / "images"))
         check_folder(folder)
-        note("starting both services and the embedded store")
+        note(f"starting both services and the embedded store; {FIRST_START}")
         with ExitStack() as held:
-            with watch.lap("starting the services"):
+            with watch.lap("starting the services"), progress("waiting until they serve"):
                 services = held.enter_context(stack(work, ["--encoder", str(encoder)] if encoder else []))
             found = run(services, folder, watch, shlex.join(["vicinal", *sys.argv[1:]]))
         out.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from vicinal_cli.errors import CliError
 from vicinal_cli.loadtest.orders import Subject
 from vicinal_cli.loadtest.synthetic import Synthetic
 from vicinal_cli.needs import GRAPH, require
-from vicinal_cli.up.alone import graph_alone
+from vicinal_cli.up.alone import FIRST_START, graph_alone
 from vicinal_client import Dataset, GraphClient, Label, Method
 
 __all__ = ["Filling", "Target", "opened"]
@@ -111,7 +111,7 @@ def _service(folder: Path | None) -> Iterator[str]:
     place = folder or Path(tempfile.mkdtemp(prefix="vicinal-loadtest-"))
     try:
         place.mkdir(parents=True, exist_ok=True)
-        note("starting a graph service with an embedded store")
+        note(f"starting a graph service with an embedded store; {FIRST_START}")
         with graph_alone(place) as address:
             yield address
     finally:

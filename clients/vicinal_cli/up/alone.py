@@ -13,7 +13,10 @@ from vicinal_cli.errors import CliError
 from vicinal_cli.up.guard import Guard
 from vicinal_client import ConnectionFailed, DeadlineExceeded, GraphClient
 
-__all__ = ["graph_alone"]
+__all__ = ["FIRST_START", "graph_alone"]
+
+FIRST_START = "the first start on a machine compiles kernels, about half a minute"
+"""Why a graph service may let people wait, for who tells them."""
 
 _POLL = 0.05
 _GRACE = 60.0

@@ -51,7 +51,7 @@ def test_one_that_is_stopped_leaves_nothing(pictures, encoder, tmp_path, living,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert demo.stderr.readline().startswith("starting both services")
+    assert re.match("starting both services .* half a minute", demo.stderr.readline())
     while len(living(mark, tmp_path)) < 4:
         assert demo.poll() is None
     demo.send_signal(number)

@@ -15,7 +15,7 @@ from vicinal_cli.commands.experiment.source import read
 from vicinal_cli.connect import graph_client
 from vicinal_cli.console import note, progress
 from vicinal_cli.needs import GRAPH, require
-from vicinal_cli.up.alone import graph_alone
+from vicinal_cli.up.alone import FIRST_START, graph_alone
 from vicinal_experiments.conduct import conduct
 from vicinal_experiments.data import Data, split
 from vicinal_experiments.noise import Noise, named_pairs, nearest_classes
@@ -101,5 +101,6 @@ def _service(address: str | None) -> Iterator[str]:
         yield address
         return
     require("vicinal experiment without --address", "experiments", *GRAPH)
+    note(f"starting a graph service; {FIRST_START}")
     with tempfile.TemporaryDirectory(prefix="vicinal-") as work, graph_alone(Path(work)) as started:
         yield started
