@@ -4,6 +4,7 @@ PYTHON ?=
 BASE ?=
 UPGRADE ?=
 LITSERVE ?=
+SAMPLES ?=
 PYTEST_FLAGS ?=
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format stubs sync-client bench bench-serving storm test-crash docker-check lock clean
+.PHONY: help demo test lint format stubs sync-client bench bench-serving bench-scale storm test-crash docker-check lock clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -52,6 +53,9 @@ bench: .venv/.dev ## time propagation against scipy and scikit-learn on one grap
 
 bench-serving: .venv/.dev ## time the embedding service against a bare ONNX Runtime loop (LITSERVE=PYTHON: and LitServe)
 	$(BIN)/python tests/benchmarks/serving.py $(if $(LITSERVE),--litserve $(LITSERVE))
+
+bench-scale: .venv/.dev ## measure a large dataset through the whole service, beside hnswlib alone (SAMPLES=1000000)
+	$(BIN)/python tests/benchmarks/scale.py --samples $(or $(SAMPLES),20000)
 
 storm: .venv/.dev ## ten minutes of good, corrupt, huge and cancelled requests to the embedding service
 	$(BIN)/python tests/benchmarks/storm.py
