@@ -8,13 +8,22 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Seeds"]
+__all__ = ["Seeds", "among"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+
+
+def among(nodes: Int64, others: Int64) -> Bools:
+    """Return which of some nodes are among others, bool (m,); both rise."""
+    if not len(others):
+        return np.zeros(len(nodes), np.bool_)
+    places = np.minimum(np.searchsorted(others, nodes), len(others) - 1)
+    found: Bools = others[places] == nodes
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +99,7 @@ class Seeds:
 
     def differing(self, other: Seeds) -> Int64:
         """Return the nodes, rising, whose seeds are others or clamped in only one of the two; O(m + e)."""
-        mine, theirs = np.isin(self.nodes, other.nodes), np.isin(other.nodes, self.nodes)
+        mine, theirs = among(self.nodes, other.nodes), among(other.nodes, self.nodes)
         a, b = self[np.flatnonzero(mine)], other[np.flatnonzero(theirs)]
         same = (np.diff(a.starts) == np.diff(b.starts)) & (a.clamped == b.clamped)
         alike = a[np.flatnonzero(same)], b[np.flatnonzero(same)]

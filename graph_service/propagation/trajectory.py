@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.backwards import Reverse, backwards, push
-from graph_service.propagation.seeds import Seeds
+from graph_service.propagation.seeds import Seeds, among
 from graph_service.propagation.states import States
 
 __all__ = ["Trajectory"]
@@ -77,7 +77,7 @@ class Trajectory(Generic[S]):
         self.states.rows[0, changed] = 0
         self._clamped[changed] = False
         self.states.room[:, changed] = 0
-        if not self._place(seeds[np.flatnonzero(np.isin(seeds.nodes, changed))]):
+        if not self._place(seeds[np.flatnonzero(among(seeds.nodes, changed))]):
             return None
         moved = np.ascontiguousarray(moved + self.states.masses(changed))
         clamped = self._clamped[changed]
@@ -88,7 +88,8 @@ class Trajectory(Generic[S]):
             rows, found = push(*self._reverse, nodes, changes, self.states.room[step], self._most)
             if not found:
                 return self._sweep(step)
-            rows = np.union1d(rows, free)
+            if len(free):
+                rows = np.union1d(rows, free)
             made = self._remake(step, rows)
             if made is None:
                 return None
