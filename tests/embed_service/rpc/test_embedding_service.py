@@ -148,7 +148,7 @@ async def test_call_level_refusals(start: Any, pngs: Any) -> None:
     assert (many.reason, many.metadata) == ("TOO_MANY_ITEMS", {"field": "images", "limit": "3", "value": "4"})
     calls = (
         service.stub.Embed(Request(images=pngs[:1], encoder_digest="0" * 64)),
-        # One message: a client that still sends when the refusal comes may see a failure to send in its place.
+        # One message: who still sends when the refusal comes may see a failure to send in its place.
         service.stub.StreamEmbed(stream(pngs[:1], encoder_digest="0" * 64)),
     )
     for call in calls:
