@@ -90,7 +90,7 @@ def suggestions(
             labelled=snapshot.clamped(),
             unwanted=_nodes_named(view, exclude),
             class_count=len(snapshot.classes),
-            narrowness=lambda nodes: snapshot.narrowness()[nodes],
+            narrowness=snapshot.narrowness,
             rows=lambda nodes: beliefs.rows[nodes],
         ),
     )

@@ -26,8 +26,6 @@ Bools = npt.NDArray[np.bool_]
 
 _ENOUGH = 2
 """Labels a class from which AUTO goes by doubt. With fewer, some classes have none and others look sure."""
-_LOOKED_AT = 2**16
-"""Nodes among which AUTO looks for the most doubtful: bounds its time, whatever their number."""
 _BLOCK = 8192
 """Rows whose entropy is taken at a time: bounds the temporary memory."""
 
@@ -67,7 +65,7 @@ class State:
         labelled: bool (n,), nodes that cover their surroundings already, and are not chosen.
         unwanted: int32 (m,), nodes that are not chosen either.
         class_count: classes there are.
-        narrowness: returns how divided the beliefs of nodes are, float32 (m,); see `uncertainty`.
+        narrowness: returns how divided the beliefs are, float32 (n,); see `uncertainty`.
         rows: returns the beliefs of nodes, float32 (m, class_count): rows sum to 1, or to 0 where unreached.
     """
 
@@ -75,7 +73,7 @@ class State:
     labelled: Bools
     unwanted: Int32
     class_count: int
-    narrowness: Callable[[Int32], Float32]
+    narrowness: Callable[[], Float32]
     rows: Callable[[Int32], Float32]
 
     @property
@@ -144,7 +142,7 @@ def _chosen(
         return first(draw.order, closed, False, count), np.linspace(1, 0, count, dtype=np.float32)
     if strategy in (Strategy.MARGIN, Strategy.ENTROPY):
         nodes = first(draw.order, closed, False, len(closed))
-        doubts = state.narrowness(nodes) if strategy is Strategy.MARGIN else _entropies(state, nodes)
+        doubts = state.narrowness()[nodes] if strategy is Strategy.MARGIN else _entropies(state, nodes)
         enough = np.flatnonzero(doubts >= np.partition(doubts, -count)[-count])
         order = enough[np.argsort(-doubts[enough], kind="stable")[:count]]
         return nodes[order], doubts[order]
@@ -152,8 +150,7 @@ def _chosen(
     if strategy is Strategy.COVERAGE or state.few:
         nodes = first(draw.order, closed, False, most)
     else:
-        nodes = first(draw.order, closed, False, max(_LOOKED_AT, count))
-        nodes = doubtful(state.narrowness(nodes), nodes, count, most)
+        nodes = doubtful(state.narrowness(), closed, draw.order, count, most)
     covered = state.labelled.copy()
     covered[audits] = True
     graph = draw.thin(nodes, covered)

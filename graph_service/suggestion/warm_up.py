@@ -20,7 +20,7 @@ def warm_up() -> None:
         labelled=np.array([True, True, False]),
         unwanted=everyone[:0],
         class_count=1,
-        narrowness=lambda nodes: narrowness(beliefs[nodes]),
+        narrowness=lambda: narrowness(beliefs),
         rows=lambda nodes: beliefs[nodes],
     )
     suggest(Strategy.AUTO, count=1, audit_share=0, seed=0, state=state)

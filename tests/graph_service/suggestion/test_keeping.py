@@ -83,7 +83,7 @@ def test_an_answer_depends_on_the_state_alone(seed, strategies):
                 labelled=np.isin(np.arange(COUNT), nodes),
                 unwanted=nodes[:3],
                 class_count=3,
-                narrowness=lambda nodes, beliefs=beliefs: narrowness(beliefs[nodes]),
+                narrowness=lambda beliefs=beliefs: narrowness(beliefs),
                 rows=lambda nodes, beliefs=beliefs: beliefs[nodes],
             )
             picks = suggest(strategy, count=8, audit_share=0.1, seed=int(seed % 3), state=state)
@@ -101,11 +101,16 @@ def test_an_answer_depends_on_the_state_alone(seed, strategies):
 def test_the_doubtful_hold_a_quarter_of_all_doubt(levels, least, extra):
     doubt = np.array(levels, np.float32) / 8
     nodes = np.random.default_rng(0).permutation(len(doubt)).astype(np.int32)
-    least = min(least, len(doubt))
-    order = np.argsort(-doubt[nodes], kind="stable")
-    enough = int(np.searchsorted(np.cumsum(doubt[nodes][order]), doubt.sum() / 4)) + 1 if doubt.any() else 0
-    expected = nodes[np.sort(order[: max(enough, least)])]
-    found = doubtful(doubt[nodes], nodes, least, least + extra)
+    closed = np.zeros(len(doubt), np.bool_)
+    closed[nodes[: len(doubt) // 4]] = True
+    candidates = nodes[len(doubt) // 4 :]
+    least = min(least, len(candidates))
+    order = np.argsort(-doubt[candidates], kind="stable")
+    part = doubt[candidates].sum() / 4
+    held = np.cumsum(doubt[candidates][order])
+    enough = int(np.searchsorted(held, part)) + 1 if part > 0 else 0
+    expected = candidates[np.sort(order[: max(enough, least)])]
+    found = doubtful(doubt, closed, nodes, least, least + extra)
     assert found.tolist() == expected[: least + extra].tolist()
 
 

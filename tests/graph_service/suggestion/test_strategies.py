@@ -30,7 +30,7 @@ def state(features, labelled=(), beliefs=None, unwanted=(), ground=None):
         labelled=np.isin(np.arange(count), labelled),
         unwanted=np.array(unwanted, np.int32),
         class_count=beliefs.shape[1],
-        narrowness=lambda nodes: narrowness(beliefs[nodes]),
+        narrowness=lambda: narrowness(beliefs),
         rows=lambda nodes: beliefs[nodes],
     )
 
