@@ -15,8 +15,6 @@ from graph_service.propagation.states import States
 
 __all__ = ["Trajectory"]
 
-Float64 = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.floating]
 Int64 = npt.NDArray[np.int64]
 S = TypeVar("S", bound=States)
 
@@ -90,7 +88,7 @@ class Trajectory(Generic[S]):
                 return self._sweep(step)
             if len(free):
                 rows = np.union1d(rows, free)
-            made = self._remake(step, rows)
+            made = self.states.remake(self._adj, step, rows, self._faint)
             if made is None:
                 return None
             nodes, changes = np.concatenate([rows, fixed]), np.concatenate([made, moved[step + 1, clamped]])
@@ -128,6 +126,3 @@ class Trajectory(Generic[S]):
         if not self.states.sweep(self._adj, first, self._clamped, self._faint):
             return None
         return np.arange(len(self._adj))
-
-    def _remake(self, step: int, rows: Int64) -> Floats | None:
-        return self.states.remake(self._adj, step, rows, self._faint)
