@@ -37,11 +37,12 @@ from vicinal_client._exceptions import (
     VicinalError,
 )
 from vicinal_client._finished_call import FinishedCall
-from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Flags, Noise
+from vicinal_client._flag_types import AnnotatorNoise, Flag, FlagKind, Flags, Noise
 from vicinal_client._graph_types import (
     Accuracy,
     Beliefs,
     Classification,
+    Evidence,
     Interval,
     Label,
     LabelKey,

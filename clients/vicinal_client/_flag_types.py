@@ -8,9 +8,9 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from vicinal_client._graph_types import Interval, Label, Ranked
+from vicinal_client._graph_types import Evidence, Interval, Label, Ranked
 
-__all__ = ["AnnotatorNoise", "Evidence", "Flag", "FlagKind", "Flags", "Noise"]
+__all__ = ["AnnotatorNoise", "Flag", "FlagKind", "Flags", "Noise"]
 
 
 class FlagKind(Enum):
@@ -24,24 +24,6 @@ class FlagKind(Enum):
     """Samples that all but repeat an earlier one."""
     OUTLIER = "outlier"
     """Samples far from all others."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One sample that speaks for a flag.
-
-    Attributes:
-        sample_id: the sample.
-        weight: its share of the vote about the flagged sample, 0 to 1.
-        class_name: the class it is believed to have, or, of a contradiction, that its label names; may be
-            empty.
-        similarity: cosine similarity to the flagged sample, −1 to 1.
-    """
-
-    sample_id: str
-    weight: float
-    class_name: str
-    similarity: float
 
 
 @dataclass(frozen=True)

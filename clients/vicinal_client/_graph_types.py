@@ -14,6 +14,7 @@ __all__ = [
     "Accuracy",
     "Beliefs",
     "Classification",
+    "Evidence",
     "Interval",
     "Label",
     "LabelKey",
@@ -135,6 +136,24 @@ class Propagation:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """One sample that speaks for a flag, or is near a suggestion.
+
+    Attributes:
+        sample_id: the sample.
+        weight: its share of the vote about the flagged sample, 0 to 1; of suggestions an even share.
+        class_name: the class it is believed to have, or, of a contradiction, that its label names; may be
+            empty.
+        similarity: cosine similarity to the flagged or suggested sample, −1 to 1.
+    """
+
+    sample_id: str
+    weight: float
+    class_name: str
+    similarity: float
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """One sample worth labelling.
 
@@ -146,6 +165,7 @@ class Suggestion:
         reason: why it was chosen.
         represents: samples it stands for, itself included; an estimate.
         rival_class_index: class of the second greatest belief, −1 when there is none.
+        evidence: the samples nearest to it, nearest first; empty unless asked for.
     """
 
     sample_id: str
@@ -155,6 +175,7 @@ class Suggestion:
     reason: Reason
     represents: int
     rival_class_index: int
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)

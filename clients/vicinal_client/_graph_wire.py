@@ -12,11 +12,12 @@ from google.protobuf.message import Message
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import unpack
 from vicinal_client._dataset_types import Dataset, GraphLimits
-from vicinal_client._flag_types import AnnotatorNoise, Evidence, Flag, FlagKind, Noise
+from vicinal_client._flag_types import AnnotatorNoise, Flag, FlagKind, Noise
 from vicinal_client._graph_types import (
     Accuracy,
     Beliefs,
     Classification,
+    Evidence,
     Interval,
     Label,
     LabelKey,
@@ -151,6 +152,7 @@ def suggestions(message: graph_pb2.SuggestSamplesResponse) -> Suggestions:
             reason=Reason[graph_pb2.Reason.Name(item.reason).removeprefix("REASON_")],
             represents=item.represents,
             rival_class_index=item.rival_class_index,
+            evidence=_evidence(item.evidence),
         )
         for item in message.suggestions
     )
@@ -172,14 +174,11 @@ def accuracy(message: graph_pb2.EstimateAccuracyResponse) -> Accuracy:
 
 def flag(message: graph_pb2.Flag) -> Flag:
     """Return the flag in `message`."""
-    evidence = (
-        Evidence(one.sample_id, one.weight, one.class_name, one.similarity) for one in message.evidence
-    )
     return Flag(
         label=label(message.label),
         suspicion=message.suspicion,
         suggested_class=message.suggested_class,
-        evidence=tuple(evidence),
+        evidence=_evidence(message.evidence),
     )
 
 
@@ -252,6 +251,10 @@ def belief_changes(parts: Sequence[graph_pb2.WatchBeliefsResponse], *, is_whole:
         left=tuple(sample for part in parts for sample in part.left_sample_ids),
         is_whole=is_whole,
     )
+
+
+def _evidence(messages: Iterable[graph_pb2.Evidence]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(one.sample_id, one.weight, one.class_name, one.similarity) for one in messages)
 
 
 def _interval(message: graph_pb2.Interval) -> Interval:

@@ -176,11 +176,13 @@ class Engine(EncoderCases, WatchCases):
         audit_share: float,
         seed: int,
         exclude: Collection[str],
+        evidence_count: int = 0,
     ) -> suggesting.Suggestions:
         """Choose the samples to label next."""
         dataset = self._datasets.get(name)
         checks.in_range(count, "count", 1, self.limits.max_suggestions)
         checks.in_range(audit_share, "audit_share", 0, 1)
+        checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
         if exclude:
             checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
         return suggesting.suggestions(
@@ -190,6 +192,7 @@ class Engine(EncoderCases, WatchCases):
             audit_share=audit_share,
             seed=seed,
             exclude=exclude,
+            evidence_count=evidence_count and self._fitting(evidence_count, count * self._entry_bytes),
         )
 
     def estimate_accuracy(
@@ -219,7 +222,8 @@ class Engine(EncoderCases, WatchCases):
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         query = f"flags {dataset.uid} {kind} {cut} {evidence_count}"
         page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
-        snapshot, page = self._page(dataset, dataset.finished, min_revision, page_token, query)
+        finished = partial(dataset.finished, of=flags.needed(kind))
+        snapshot, page = self._page(dataset, finished, min_revision, page_token, query)
         found = flags.flag(
             snapshot, kind=kind, cut=cut, evidence_count=evidence_count, start=page.start, count=page_size
         )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.engine import checks
+from graph_service.engine.near import Evidence, nearest, shown
 from graph_service.engine.rankings import FlagKind, Ranking
 from graph_service.engine.snapshot import Snapshot
 from graph_service.events import Trust
@@ -26,16 +27,6 @@ class Cut:
     min_suspicion: float | None = None
     target_precision: float | None = None
     budget: int | None = None
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One sample that speaks for a flag."""
-
-    sample_id: str
-    weight: float
-    class_name: str
-    similarity: float
 
 
 @dataclass(frozen=True)
@@ -179,7 +170,7 @@ def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float
 def _sample_flag(snapshot: Snapshot, kind: FlagKind, sample: int, suspicion: float, count: int) -> Flag:
     view, labels = snapshot.view, snapshot.labels
     own = np.searchsorted(labels.samples, [sample, sample + 1])  # labels are in the order of samples
-    near = _earlier(snapshot, sample) if kind is FlagKind.NEAR_DUPLICATE else _nearest(snapshot, sample)
+    near = _earlier(snapshot, sample) if kind is FlagKind.NEAR_DUPLICATE else nearest(snapshot, sample)
     return Flag(
         sample_id=view.ids[sample],
         annotator="",
@@ -187,7 +178,7 @@ def _sample_flag(snapshot: Snapshot, kind: FlagKind, sample: int, suspicion: flo
         trust=None,
         suspicion=suspicion,
         suggested_class="",
-        evidence=_shown(snapshot, near[:count]),
+        evidence=shown(snapshot, near[:count]),
     )
 
 
@@ -228,26 +219,6 @@ def _earlier(snapshot: Snapshot, sample: int) -> list[tuple[int, float]]:
     original = int(view.node_samples[node])
     copies = [(original, 1.0)] if original != sample else []
     return copies + list(zip(view.node_samples[second[mine]].tolist(), cosines[mine].tolist(), strict=True))
-
-
-def _nearest(snapshot: Snapshot, sample: int) -> list[tuple[int, float]]:
-    """Return the samples nearest to this one with their cosines."""
-    view = snapshot.view
-    node = view.sample_nodes[sample]
-    filled = np.flatnonzero(view.neighbours[node] >= 0)
-    order = filled[np.argsort(-view.similarities[node][filled], kind="stable")]
-    samples = view.node_samples[view.neighbours[node][order]]
-    return list(zip(samples.tolist(), view.similarities[node][order].tolist(), strict=True))
-
-
-def _shown(snapshot: Snapshot, near: list[tuple[int, float]]) -> list[Evidence]:
-    view, classes = snapshot.view, snapshot.beliefs().classes
-    shown = []
-    for sample, cosine in near:
-        believed = int(classes[view.sample_nodes[sample]])
-        name = snapshot.classes[believed] if believed >= 0 else ""
-        shown.append(Evidence(view.ids[sample], 1 / len(near), name, cosine))
-    return shown
 
 
 def _spread_out(estimates: Estimates, seen: npt.NDArray[np.int64], classes: int) -> Estimates:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from graph_service.auditing.order import audit_keys
 from graph_service.auditing.proportion import trials_to_reach, wilson
+from graph_service.engine.near import Evidence, nearest, shown
 from graph_service.engine.snapshot import Snapshot
 from graph_service.engine.view import GraphView
 from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
@@ -31,6 +32,7 @@ class Suggestion:
     reason: Reason
     represents: int
     rival_class_index: int
+    evidence: list[Evidence]
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def suggestions(
     audit_share: float,
     seed: int,
     exclude: Collection[str],
+    evidence_count: int = 0,
 ) -> Suggestions:
     """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
     view, beliefs = snapshot.view, snapshot.beliefs()
@@ -97,17 +100,18 @@ def suggestions(
     nodes = picks.nodes
     represents = np.maximum(np.rint(picks.shares * len(view.ids)), 1).astype(np.int64)
     columns = (
-        view.node_samples[nodes],
         picks.scores,
         beliefs.classes[nodes],
         beliefs.confidences[nodes],
         represents,
         rivals(beliefs.rows[nodes]),
     )
+    samples = view.node_samples[nodes].tolist()
+    near = [shown(snapshot, nearest(snapshot, sample)[:evidence_count]) for sample in samples]
     items = [
-        Suggestion(view.ids[sample], score, class_index, confidence, reason, stands_for, rival)
-        for reason, sample, score, class_index, confidence, stands_for, rival in zip(
-            picks.reasons, *(column.tolist() for column in columns), strict=True
+        Suggestion(view.ids[sample], score, class_index, confidence, reason, stands_for, rival, evidence)
+        for sample, reason, evidence, score, class_index, confidence, stands_for, rival in zip(
+            samples, picks.reasons, near, *(column.tolist() for column in columns), strict=True
         )
     ]
     return Suggestions(snapshot.revision, items)

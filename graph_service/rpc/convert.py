@@ -141,7 +141,9 @@ def limits_to(limits: Limits) -> pb.Limits:
 
 def suggestion_to(suggestion: suggesting.Suggestion) -> pb.Suggestion:
     """Return one suggestion."""
-    return pb.Suggestion(**{**asdict(suggestion), "reason": _REASONS[suggestion.reason]})
+    fields = {**asdict(suggestion), "reason": _REASONS[suggestion.reason]}
+    fields["evidence"] = [pb.Evidence(**one) for one in fields["evidence"]]
+    return pb.Suggestion(**fields)
 
 
 def accuracy_to(found: suggesting.Accuracy) -> pb.EstimateAccuracyResponse:

@@ -162,6 +162,7 @@ class GraphServicer(EncoderCalls, WatchCalls):
             audit_share=request.audit_share,
             seed=request.seed,
             exclude=request.exclude_sample_ids,
+            evidence_count=request.evidence_count,
         )
         items = map(convert.suggestion_to, outcome.items)
         return pb.SuggestSamplesResponse(revision=outcome.revision, suggestions=items)

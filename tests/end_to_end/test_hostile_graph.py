@@ -179,6 +179,12 @@ HOSTILE = {
         "OUT_OF_RANGE",
         "level",
     ),
+    "suggest: evidence": (
+        "SuggestSamples",
+        pb.SuggestSamplesRequest(dataset="d", evidence_count=101),
+        "OUT_OF_RANGE",
+        "evidence_count",
+    ),
     "suggest: strategy": (
         "SuggestSamples",
         pb.SuggestSamplesRequest(dataset="d", strategy=99),

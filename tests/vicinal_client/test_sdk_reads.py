@@ -157,14 +157,18 @@ def test_suggestions_are_a_sequence_with_a_revision(graph, graph_script):
                 reason=graph_pb2.REASON_COVERAGE,
                 represents=312,
                 rival_class_index=-1,
+                evidence=[graph_pb2.Evidence(sample_id="near", weight=1, class_name="cat", similarity=0.5)],
             )
             for sample in SAMPLES[: request.count]
         ],
     )
-    found = graph.suggest("pets", 3, strategy=Strategy.MARGIN, seed=2**64 - 1, exclude=["x"], audit_share=0.5)
+    found = graph.suggest(
+        "pets", 3, strategy=Strategy.MARGIN, seed=2**64 - 1, exclude=["x"], audit_share=0.5, evidence=2
+    )
     assert found.revision == 4
     reason = Reason.COVERAGE
-    assert list(found) == [Suggestion(sample, 0.5, -1, 0.0, reason, 312, -1) for sample in SAMPLES[:3]]
+    near = (Evidence("near", 1.0, "cat", 0.5),)
+    assert list(found) == [Suggestion(sample, 0.5, -1, 0.0, reason, 312, -1, near) for sample in SAMPLES[:3]]
     assert (found[1].sample_id, found[-1].sample_id, len(found), len(found[:2])) == ("s1", "s2", 3, 2)
     graph.suggest("pets")
     first, second = graph_script.requests("SuggestSamples")
@@ -175,6 +179,7 @@ def test_suggestions_are_a_sequence_with_a_revision(graph, graph_script):
     )
     assert (second.strategy, second.count) == (graph_pb2.STRATEGY_UNSPECIFIED, 10)
     assert (first.audit_share, second.audit_share) == (0.5, 0)
+    assert (first.evidence_count, second.evidence_count) == (2, 0)
 
 
 def test_accuracy_before_and_after_the_first_audit(graph, graph_script):

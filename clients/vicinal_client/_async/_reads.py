@@ -72,6 +72,7 @@ class AsyncReadCalls(AsyncFlagCalls):
         audit_share: float = 0.0,
         seed: int = 0,
         exclude: Sequence[str] = (),
+        evidence: int = 0,
         min_revision: int | None = None,
         timeout: float | None = None,
     ) -> Suggestions:
@@ -86,6 +87,7 @@ class AsyncReadCalls(AsyncFlagCalls):
             seed: of what is random in the choice, 0 to 2^64 − 1; equal seed, revision and strategy give
                 equal suggestions.
             exclude: samples not to suggest, at most `GraphLimits.max_suggestions`.
+            evidence: most neighbours shown a suggestion, 0 to `GraphLimits.max_neighbours`.
             min_revision: least revision to answer from; None means this client's newest.
             timeout: seconds for the call; None takes the client's.
 
@@ -101,6 +103,7 @@ class AsyncReadCalls(AsyncFlagCalls):
             audit_share=audit_share,
             seed=seed,
             exclude_sample_ids=exclude,
+            evidence_count=evidence,
         )
         response = await self._call(self._stub.SuggestSamples, request, timeout)
         self._revisions.saw(dataset, response.revision)

@@ -171,3 +171,21 @@ def test_what_a_suggestion_says():
     ).items
     assert {one.reason for one in later} == {Reason.UNCERTAIN}
     assert all({one.class_index, one.rival_class_index} == {0, 1} for one in later)
+
+
+def test_a_suggestion_shows_the_samples_that_are_nearest_to_it():
+    data = Dataset(9)
+    data.label(data.ids[:20])
+    snapshot = data.snapshot()
+    asked = {"strategy": Strategy.AUTO, "count": 3, "audit_share": 0, "seed": 0, "exclude": ()}
+    assert all(not one.evidence for one in suggestions(snapshot, **asked).items)
+    view, beliefs = snapshot.view, snapshot.beliefs()
+    for one in suggestions(snapshot, **asked, evidence_count=4).items:
+        node = view.sample_nodes[data.ids.index(one.sample_id)]
+        cosines = sorted(view.similarities[node].tolist(), reverse=True)[:4]
+        assert [near.similarity for near in one.evidence] == cosines
+        for near in one.evidence:
+            other = view.sample_nodes[data.ids.index(near.sample_id)]
+            assert view.similarity(node, other) == near.similarity
+            assert near.class_name == "ab"[beliefs.classes[other]]
+            assert near.weight == 0.25

@@ -1408,6 +1408,7 @@ class SuggestSamplesRequest(_message.Message):
     AUDIT_SHARE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     EXCLUDE_SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_COUNT_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
@@ -1428,6 +1429,10 @@ class SuggestSamplesRequest(_message.Message):
     """Seed of what is random in the choice. Equal seed, revision and strategy give
     equal suggestions.
     """
+    evidence_count: _builtins.int
+    """Most neighbours shown a suggestion, 0 to Limits.max_neighbours; default 0.
+    Fewer are shown where a message would not hold them.
+    """
     @_builtins.property
     def exclude_sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Samples not to suggest, at most Limits.max_suggestions; unknown ones are
@@ -1444,10 +1449,11 @@ class SuggestSamplesRequest(_message.Message):
         audit_share: _builtins.float | None = ...,
         seed: _builtins.int = ...,
         exclude_sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        evidence_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "dataset", b"dataset", "exclude_sample_ids", b"exclude_sample_ids", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "dataset", b"dataset", "evidence_count", b"evidence_count", "exclude_sample_ids", b"exclude_sample_ids", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audit_share: _TypeAlias = _typing.Literal["audit_share"]  # noqa: Y015
     _WhichOneofArgType__audit_share: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share"]  # noqa: Y015
@@ -1503,6 +1509,7 @@ class Suggestion(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REPRESENTS_FIELD_NUMBER: _builtins.int
     RIVAL_CLASS_INDEX_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
     sample_id: _builtins.str
     """The sample."""
     score: _builtins.float
@@ -1519,6 +1526,10 @@ class Suggestion(_message.Message):
     """
     rival_class_index: _builtins.int
     """Class index of the second greatest belief, −1 when there is none."""
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """The samples nearest to it, nearest first; only if asked for."""
+
     def __init__(
         self,
         *,
@@ -1529,10 +1540,11 @@ class Suggestion(_message.Message):
         reason: Global___Reason.ValueType = ...,
         represents: _builtins.int = ...,
         rival_class_index: _builtins.int = ...,
+        evidence: _abc.Iterable[Global___Evidence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_index", b"class_index", "confidence", b"confidence", "reason", b"reason", "represents", b"represents", "rival_class_index", b"rival_class_index", "sample_id", b"sample_id", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_index", b"class_index", "confidence", b"confidence", "evidence", b"evidence", "reason", b"reason", "represents", b"represents", "rival_class_index", b"rival_class_index", "sample_id", b"sample_id", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1697,7 +1709,7 @@ Global___Flag: _TypeAlias = Flag  # noqa: Y015
 
 @_typing.final
 class Evidence(_message.Message):
-    """One sample that speaks for a flag."""
+    """One sample that speaks for a flag, or is near a suggestion."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1708,15 +1720,15 @@ class Evidence(_message.Message):
     sample_id: _builtins.str
     """The sample."""
     weight: _builtins.float
-    """Its share of the vote about the flagged sample, 0 to 1; with kinds other than
-    wrong labels an even share of all that were found or shown.
+    """Its share of the vote about the flagged sample, 0 to 1; of suggestions, and
+    with kinds other than wrong labels, an even share of all that were found.
     """
     class_name: _builtins.str
     """The class it is believed to have or, of a contradiction, that its label names;
     may be empty.
     """
     similarity: _builtins.float
-    """Cosine similarity to the flagged sample, −1 to 1."""
+    """Cosine similarity to the flagged or suggested sample, −1 to 1."""
     def __init__(
         self,
         *,
