@@ -222,8 +222,7 @@ class Engine(EncoderCases, WatchCases):
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         query = f"flags {dataset.uid} {kind} {cut} {evidence_count}"
         page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
-        finished = partial(dataset.finished, of=flags.needed(kind))
-        snapshot, page = self._page(dataset, finished, min_revision, page_token, query)
+        snapshot, page = self._page(dataset, dataset.finished, min_revision, page_token, query)
         found = flags.flag(
             snapshot, kind=kind, cut=cut, evidence_count=evidence_count, start=page.start, count=page_size
         )
