@@ -32,6 +32,7 @@ NAMES = {
             "FlagCalls",
             "GraphClient",
             "InferenceClient",
+            "LeaseCalls",
             "ListCalls",
             "Pages",
             "ReadCalls",

@@ -54,6 +54,7 @@ from vicinal_client._graph_types import (
     Suggestions,
     Trust,
 )
+from vicinal_client._lease_types import Lease, LeaseTerms
 from vicinal_client._list_types import Labels, Samples
 from vicinal_client._progress import Progress
 from vicinal_client._retry import RetryPolicy
@@ -97,6 +98,8 @@ __all__ = [
     "Label",
     "LabelKey",
     "Labels",
+    "Lease",
+    "LeaseTerms",
     "LoadedModel",
     "Method",
     "Model",

@@ -67,6 +67,7 @@ class GraphLimits:
         max_message_bytes: bytes of one message.
         max_scores: samples times classes in one dataset.
         max_watchers: streams of `watch_beliefs` at one time, of all datasets together.
+        max_leased_samples: samples of one dataset under live leases.
     """
 
     max_id_bytes: int
@@ -81,3 +82,4 @@ class GraphLimits:
     max_message_bytes: int
     max_scores: int
     max_watchers: int
+    max_leased_samples: int

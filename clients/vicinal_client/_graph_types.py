@@ -10,6 +10,8 @@ from typing import TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from vicinal_client._lease_types import Lease
+
 __all__ = [
     "Accuracy",
     "Beliefs",
@@ -244,7 +246,13 @@ class Ranked(Sequence[Item]):
 
 @dataclass(frozen=True)
 class Suggestions(Ranked[Suggestion]):
-    """A sequence of `Suggestion`, best first, with the `revision` it was made from."""
+    """A sequence of `Suggestion`, best first, with the `revision` it was made from.
+
+    Attributes:
+        lease: the lease of these samples, if one was asked for and there were any.
+    """
+
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, eq=False)

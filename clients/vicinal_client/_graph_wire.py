@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import unpack
+from vicinal_client import _lease_wire as leases
 from vicinal_client._dataset_types import Dataset, GraphLimits
 from vicinal_client._flag_types import AnnotatorNoise, Flag, FlagKind, Noise
 from vicinal_client._graph_types import (
@@ -156,7 +157,8 @@ def suggestions(message: graph_pb2.SuggestSamplesResponse) -> Suggestions:
         )
         for item in message.suggestions
     )
-    return Suggestions(message.revision, tuple(items))
+    held = leases.lease(message.lease) if message.HasField("lease") else None
+    return Suggestions(message.revision, tuple(items), held)
 
 
 def accuracy(message: graph_pb2.EstimateAccuracyResponse) -> Accuracy:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vicinal.graph.v1 import graph_pb2
 from vicinal.wire.tensors import pack
 from vicinal_client import _graph_wire as wire
+from vicinal_client import _lease_wire as lease_wire
 from vicinal_client._bulk import fitting, matrix, message_budget, split, told_as_whole
 from vicinal_client._graph_types import (
     Accuracy,
@@ -19,6 +20,7 @@ from vicinal_client._graph_types import (
     Strategy,
     Suggestions,
 )
+from vicinal_client._lease_types import LeaseTerms
 from vicinal_client._progress import Progress
 from vicinal_client._sync._flags import FlagCalls
 
@@ -73,6 +75,7 @@ class ReadCalls(FlagCalls):
         seed: int = 0,
         exclude: Sequence[str] = (),
         evidence: int = 0,
+        lease: LeaseTerms | None = None,
         min_revision: int | None = None,
         timeout: float | None = None,
     ) -> Suggestions:
@@ -88,12 +91,14 @@ class ReadCalls(FlagCalls):
                 equal suggestions.
             exclude: samples not to suggest, at most `GraphLimits.max_suggestions`.
             evidence: most neighbours shown a suggestion, 0 to `GraphLimits.max_neighbours`.
+            lease: lease the samples, so that nobody else is handed them meanwhile.
             min_revision: least revision to answer from; None means this client's newest.
             timeout: seconds for the call; None takes the client's.
 
         Raises:
             InvalidArgument: OUT_OF_RANGE, TOO_MANY_ITEMS.
-            NotFound: UNKNOWN_DATASET.
+            NotFound: UNKNOWN_LEASE, the lease of a repeated request id is over; UNKNOWN_DATASET.
+            ResourceExhausted: QUEUE_FULL, `GraphLimits.max_leased_samples` are leased already.
         """
         request = graph_pb2.SuggestSamplesRequest(
             dataset=dataset,
@@ -104,6 +109,7 @@ class ReadCalls(FlagCalls):
             seed=seed,
             exclude_sample_ids=exclude,
             evidence_count=evidence,
+            lease=lease_wire.terms(lease),
         )
         response = self._call(self._stub.SuggestSamples, request, timeout)
         self._revisions.saw(dataset, response.revision)

@@ -99,8 +99,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     log, or this one failed in a way that only a restart mends. Metadata: none.
     """
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 21
-    """RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen;
-    RetryInfo says when to come back. Metadata: limit.
+    """RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen, or
+    too many samples are leased; RetryInfo says when to come back. Metadata: limit.
     """
     ERROR_REASON_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 22
     """UNAVAILABLE. The log cannot be reached, so a write's fate may be unknown:
@@ -119,6 +119,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_VECTORS_MISSING: _ErrorReason.ValueType  # 26
     """FAILED_PRECONDITION. Some samples have no staged vector; ListSamples names
     them. Metadata: limit (samples), value (staged ones).
+    """
+    ERROR_REASON_UNKNOWN_LEASE: _ErrorReason.ValueType  # 27
+    """NOT_FOUND. No live lease of that id: there never was one, or it has expired, or
+    holds nothing any more. Metadata: field, value.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -206,8 +210,8 @@ ERROR_REASON_FENCED: ErrorReason.ValueType  # 20
 log, or this one failed in a way that only a restart mends. Metadata: none.
 """
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 21
-"""RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen;
-RetryInfo says when to come back. Metadata: limit.
+"""RESOURCE_EXHAUSTED. Too many calls wait, or (WatchBeliefs) too many listen, or
+too many samples are leased; RetryInfo says when to come back. Metadata: limit.
 """
 ERROR_REASON_LOG_UNAVAILABLE: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The log cannot be reached, so a write's fate may be unknown:
@@ -226,5 +230,9 @@ when to come back. Metadata: none.
 ERROR_REASON_VECTORS_MISSING: ErrorReason.ValueType  # 26
 """FAILED_PRECONDITION. Some samples have no staged vector; ListSamples names
 them. Metadata: limit (samples), value (staged ones).
+"""
+ERROR_REASON_UNKNOWN_LEASE: ErrorReason.ValueType  # 27
+"""NOT_FOUND. No live lease of that id: there never was one, or it has expired, or
+holds nothing any more. Metadata: field, value.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from vicinal.types.v1 import tensor_pb2 as _tensor_pb2
@@ -401,6 +402,7 @@ class Limits(_message.Message):
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
     MAX_SCORES_FIELD_NUMBER: _builtins.int
     MAX_WATCHERS_FIELD_NUMBER: _builtins.int
+    MAX_LEASED_SAMPLES_FIELD_NUMBER: _builtins.int
     max_id_bytes: _builtins.int
     """Most bytes (UTF-8) of an id, a name, a class or an annotator."""
     max_samples_per_request: _builtins.int
@@ -427,6 +429,10 @@ class Limits(_message.Message):
     """
     max_watchers: _builtins.int
     """Most WatchBeliefs calls at one time, of all datasets together."""
+    max_leased_samples: _builtins.int
+    """Most samples of one dataset under live leases, so that ListLeases fits a
+    message.
+    """
     def __init__(
         self,
         *,
@@ -442,10 +448,11 @@ class Limits(_message.Message):
         max_message_bytes: _builtins.int = ...,
         max_scores: _builtins.int = ...,
         max_watchers: _builtins.int = ...,
+        max_leased_samples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_scores", b"max_scores", "max_suggestions", b"max_suggestions", "max_watchers", b"max_watchers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_classes", b"max_classes", "max_dimension", b"max_dimension", "max_id_bytes", b"max_id_bytes", "max_labels_per_request", b"max_labels_per_request", "max_leased_samples", b"max_leased_samples", "max_message_bytes", b"max_message_bytes", "max_neighbours", b"max_neighbours", "max_page_size", b"max_page_size", "max_samples", b"max_samples", "max_samples_per_request", b"max_samples_per_request", "max_scores", b"max_scores", "max_suggestions", b"max_suggestions", "max_watchers", b"max_watchers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1409,6 +1416,7 @@ class SuggestSamplesRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     EXCLUDE_SAMPLE_IDS_FIELD_NUMBER: _builtins.int
     EVIDENCE_COUNT_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """The dataset's name."""
     min_revision: _builtins.int
@@ -1426,8 +1434,8 @@ class SuggestSamplesRequest(_message.Message):
     0. At least one is when it is not 0.
     """
     seed: _builtins.int
-    """Seed of what is random in the choice. Equal seed, revision and strategy give
-    equal suggestions.
+    """Seed of what is random in the choice. Equal seed, revision, strategy and live
+    leases give equal suggestions.
     """
     evidence_count: _builtins.int
     """Most neighbours shown a suggestion, 0 to Limits.max_neighbours; default 0.
@@ -1438,6 +1446,10 @@ class SuggestSamplesRequest(_message.Message):
         """Samples not to suggest, at most Limits.max_suggestions; unknown ones are
         passed over.
         """
+
+    @_builtins.property
+    def lease(self) -> Global___LeaseTerms:
+        """When set, the suggested samples are leased."""
 
     def __init__(
         self,
@@ -1450,10 +1462,11 @@ class SuggestSamplesRequest(_message.Message):
         seed: _builtins.int = ...,
         exclude_sample_ids: _abc.Iterable[_builtins.str] | None = ...,
         evidence_count: _builtins.int = ...,
+        lease: Global___LeaseTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "lease", b"lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "dataset", b"dataset", "evidence_count", b"evidence_count", "exclude_sample_ids", b"exclude_sample_ids", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share", "_count", b"_count", "audit_share", b"audit_share", "count", b"count", "dataset", b"dataset", "evidence_count", b"evidence_count", "exclude_sample_ids", b"exclude_sample_ids", "lease", b"lease", "min_revision", b"min_revision", "seed", b"seed", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__audit_share: _TypeAlias = _typing.Literal["audit_share"]  # noqa: Y015
     _WhichOneofArgType__audit_share: _TypeAlias = _typing.Literal["_audit_share", b"_audit_share"]  # noqa: Y015
@@ -1474,27 +1487,303 @@ class SuggestSamplesResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     SUGGESTIONS_FIELD_NUMBER: _builtins.int
+    LEASE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Revision the suggestions were made from."""
     @_builtins.property
     def suggestions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suggestion]:
-        """Best first. No sample with a verified label, and one of each set of exact
-        duplicates.
+        """Best first. No sample with a verified label, none under a live lease of
+        whomever (but the answer's own) nor an exact duplicate of one, and one of
+        each set of exact duplicates.
         """
+
+    @_builtins.property
+    def lease(self) -> Global___Lease:
+        """The lease of these samples, if one was asked for and there were any."""
 
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         suggestions: _abc.Iterable[Global___Suggestion] | None = ...,
+        lease: Global___Lease | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "suggestions", b"suggestions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease", "revision", b"revision", "suggestions", b"suggestions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SuggestSamplesResponse: _TypeAlias = SuggestSamplesResponse  # noqa: Y015
+
+@_typing.final
+class LeaseTerms(_message.Message):
+    """How suggested samples are leased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """For whom; up to Limits.max_id_bytes of UTF-8, may be empty for a single user."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest. It becomes the lease's id. Repeated while the lease
+    lives, for the same annotator and time to live, it is answered with those of
+    its samples that are still held, scored anew. When the lease is over it gets
+    UNKNOWN_LEASE: take another.
+    """
+    @_builtins.property
+    def time_to_live(self) -> _duration_pb2.Duration:
+        """How long the lease lives unless it is renewed, 1 second to 24 hours; default
+        10 minutes.
+        """
+
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        time_to_live: _duration_pb2.Duration | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_to_live", b"time_to_live"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "request_id", b"request_id", "time_to_live", b"time_to_live"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseTerms: _TypeAlias = LeaseTerms  # noqa: Y015
+
+@_typing.final
+class Lease(_message.Message):
+    """Samples that one annotator holds for a while.
+
+    A sample has one holder at most. It leaves its lease with a verified label of
+    whomever, with RemoveSamples, with ReleaseLease, and when the lease expires; a
+    label with TRUST_GIVEN leaves it there. A lease that holds nothing any more is
+    over. Leases are in the log like labels: they outlive a restart, and expire by
+    the service's clock. They change no belief and cost no propagation.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Names it in its dataset: the request id that it was made with."""
+    annotator: _builtins.str
+    """For whom."""
+    revision: _builtins.int
+    """A revision by which it stands like this: that of the write which made or
+    renewed it, or the newest when it was read.
+    """
+    @_builtins.property
+    def sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What it still holds, in the order in which it was suggested."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it expires, by the service's clock."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "expire_time", b"expire_time", "id", b"id", "revision", b"revision", "sample_ids", b"sample_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lease: _TypeAlias = Lease  # noqa: Y015
+
+@_typing.final
+class RenewLeaseRequest(_message.Message):
+    """Request of GraphService.RenewLease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest."""
+    lease_id: _builtins.str
+    """The lease."""
+    @_builtins.property
+    def time_to_live(self) -> _duration_pb2.Duration:
+        """How long it lives from now on, longer or shorter than before: as in LeaseTerms."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        lease_id: _builtins.str = ...,
+        time_to_live: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_to_live", b"time_to_live"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "lease_id", b"lease_id", "request_id", b"request_id", "time_to_live", b"time_to_live"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewLeaseRequest: _TypeAlias = RenewLeaseRequest  # noqa: Y015
+
+@_typing.final
+class RenewLeaseResponse(_message.Message):
+    """Response of GraphService.RenewLease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lease(self) -> Global___Lease:
+        """The lease as it is now."""
+
+    def __init__(
+        self,
+        *,
+        lease: Global___Lease | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease", b"lease"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewLeaseResponse: _TypeAlias = RenewLeaseResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseLeaseRequest(_message.Message):
+    """Request of GraphService.ReleaseLease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    SAMPLE_IDS_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    request_id: _builtins.str
+    """As in CreateDatasetRequest."""
+    lease_id: _builtins.str
+    """The lease."""
+    @_builtins.property
+    def sample_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What to give back, at most Limits.max_suggestions; empty means all of it. What
+        the lease does not hold is passed over.
+        """
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        lease_id: _builtins.str = ...,
+        sample_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "lease_id", b"lease_id", "request_id", b"request_id", "sample_ids", b"sample_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseLeaseRequest: _TypeAlias = ReleaseLeaseRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseLeaseResponse(_message.Message):
+    """Response of GraphService.ReleaseLease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Where in the log the write stands."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseLeaseResponse: _TypeAlias = ReleaseLeaseResponse  # noqa: Y015
+
+@_typing.final
+class ListLeasesRequest(_message.Message):
+    """Request of GraphService.ListLeases."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    MIN_REVISION_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    min_revision: _builtins.int
+    """Least revision to answer from; the newest is taken in any case."""
+    annotator: _builtins.str
+    """Only the leases for this annotator."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        min_revision: _builtins.int = ...,
+        annotator: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_annotator", b"_annotator", "annotator", b"annotator"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_annotator", b"_annotator", "annotator", b"annotator", "dataset", b"dataset", "min_revision", b"min_revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__annotator: _TypeAlias = _typing.Literal["annotator"]  # noqa: Y015
+    _WhichOneofArgType__annotator: _TypeAlias = _typing.Literal["_annotator", b"_annotator"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__annotator) -> _WhichOneofReturnType__annotator | None: ...
+
+Global___ListLeasesRequest: _TypeAlias = ListLeasesRequest  # noqa: Y015
+
+@_typing.final
+class ListLeasesResponse(_message.Message):
+    """Response of GraphService.ListLeases."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision they were read at."""
+    @_builtins.property
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]:
+        """The live leases, in order of their making."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        leases: _abc.Iterable[Global___Lease] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leases", b"leases", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLeasesResponse: _TypeAlias = ListLeasesResponse  # noqa: Y015
 
 @_typing.final
 class Suggestion(_message.Message):

@@ -41,7 +41,7 @@ class GraphServiceStub(object):
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -141,6 +141,21 @@ class GraphServiceStub(object):
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesRequest.SerializeToString,
                 response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesResponse.FromString,
                 _registered_method=True)
+        self.RenewLease = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/RenewLease',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseResponse.FromString,
+                _registered_method=True)
+        self.ReleaseLease = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/ReleaseLease',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseResponse.FromString,
+                _registered_method=True)
+        self.ListLeases = channel.unary_unary(
+                '/vicinal.graph.v1.GraphService/ListLeases',
+                request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesRequest.SerializeToString,
+                response_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesResponse.FromString,
+                _registered_method=True)
         self.FlagErrors = channel.unary_unary(
                 '/vicinal.graph.v1.GraphService/FlagErrors',
                 request_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsRequest.SerializeToString,
@@ -189,7 +204,7 @@ class GraphServiceServicer(object):
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -327,8 +342,33 @@ class GraphServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SuggestSamples(self, request, context):
-        """Says which samples to label next. Works before the first label. Errors:
-        REVISION_AHEAD.
+        """Says which samples to label next. Works before the first label. With `lease`
+        it also leases them, which makes it a write: whoever asks meanwhile, with a
+        lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
+        `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
+        the errors of writes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewLease(self, request, context):
+        """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseLease(self, request, context):
+        """Gives leased samples back, to be suggested again at once. Errors:
+        UNKNOWN_LEASE, TOO_MANY_ITEMS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLeases(self, request, context):
+        """Reads the live leases, whatever revision is finished. Errors: REVISION_AHEAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -474,6 +514,21 @@ def add_GraphServiceServicer_to_server(servicer, server):
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesRequest.FromString,
                     response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesResponse.SerializeToString,
             ),
+            'RenewLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewLease,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseResponse.SerializeToString,
+            ),
+            'ReleaseLease': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseLease,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseResponse.SerializeToString,
+            ),
+            'ListLeases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLeases,
+                    request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesRequest.FromString,
+                    response_serializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesResponse.SerializeToString,
+            ),
             'FlagErrors': grpc.unary_unary_rpc_method_handler(
                     servicer.FlagErrors,
                     request_deserializer=vicinal_dot_graph_dot_v1_dot_graph__pb2.FlagErrorsRequest.FromString,
@@ -528,7 +583,7 @@ class GraphService(object):
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -964,6 +1019,87 @@ class GraphService(object):
             '/vicinal.graph.v1.GraphService/SuggestSamples',
             vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesRequest.SerializeToString,
             vicinal_dot_graph_dot_v1_dot_graph__pb2.SuggestSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/RenewLease',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.RenewLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseLease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/ReleaseLease',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ReleaseLeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLeases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/vicinal.graph.v1.GraphService/ListLeases',
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesRequest.SerializeToString,
+            vicinal_dot_graph_dot_v1_dot_graph__pb2.ListLeasesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,7 +42,7 @@ class GraphServiceStub:
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -118,9 +118,20 @@ class GraphServiceStub:
     Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     SuggestSamples: _grpc.UnaryUnaryMultiCallable[_graph_pb2.SuggestSamplesRequest, _graph_pb2.SuggestSamplesResponse]
-    """Says which samples to label next. Works before the first label. Errors:
-    REVISION_AHEAD.
+    """Says which samples to label next. Works before the first label. With `lease`
+    it also leases them, which makes it a write: whoever asks meanwhile, with a
+    lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
+    `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
+    the errors of writes.
     """
+    RenewLease: _grpc.UnaryUnaryMultiCallable[_graph_pb2.RenewLeaseRequest, _graph_pb2.RenewLeaseResponse]
+    """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE."""
+    ReleaseLease: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ReleaseLeaseRequest, _graph_pb2.ReleaseLeaseResponse]
+    """Gives leased samples back, to be suggested again at once. Errors:
+    UNKNOWN_LEASE, TOO_MANY_ITEMS.
+    """
+    ListLeases: _grpc.UnaryUnaryMultiCallable[_graph_pb2.ListLeasesRequest, _graph_pb2.ListLeasesResponse]
+    """Reads the live leases, whatever revision is finished. Errors: REVISION_AHEAD."""
     FlagErrors: _grpc.UnaryUnaryMultiCallable[_graph_pb2.FlagErrorsRequest, _graph_pb2.FlagErrorsResponse]
     """Says which labels look wrong, the most suspicious first; or which samples are
     odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
@@ -172,7 +183,7 @@ class GraphServiceAsyncStub(GraphServiceStub):
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -245,9 +256,20 @@ class GraphServiceAsyncStub(GraphServiceStub):
     Errors: NOTHING_TO_PROPAGATE, REVISION_AHEAD.
     """
     SuggestSamples: _aio.UnaryUnaryMultiCallable[_graph_pb2.SuggestSamplesRequest, _graph_pb2.SuggestSamplesResponse]  # type: ignore[assignment]
-    """Says which samples to label next. Works before the first label. Errors:
-    REVISION_AHEAD.
+    """Says which samples to label next. Works before the first label. With `lease`
+    it also leases them, which makes it a write: whoever asks meanwhile, with a
+    lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
+    `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
+    the errors of writes.
     """
+    RenewLease: _aio.UnaryUnaryMultiCallable[_graph_pb2.RenewLeaseRequest, _graph_pb2.RenewLeaseResponse]  # type: ignore[assignment]
+    """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE."""
+    ReleaseLease: _aio.UnaryUnaryMultiCallable[_graph_pb2.ReleaseLeaseRequest, _graph_pb2.ReleaseLeaseResponse]  # type: ignore[assignment]
+    """Gives leased samples back, to be suggested again at once. Errors:
+    UNKNOWN_LEASE, TOO_MANY_ITEMS.
+    """
+    ListLeases: _aio.UnaryUnaryMultiCallable[_graph_pb2.ListLeasesRequest, _graph_pb2.ListLeasesResponse]  # type: ignore[assignment]
+    """Reads the live leases, whatever revision is finished. Errors: REVISION_AHEAD."""
     FlagErrors: _aio.UnaryUnaryMultiCallable[_graph_pb2.FlagErrorsRequest, _graph_pb2.FlagErrorsResponse]  # type: ignore[assignment]
     """Says which labels look wrong, the most suspicious first; or which samples are
     odd, doubled or contradict each other (see FlagKind). Errors: REVISION_AHEAD,
@@ -298,7 +320,7 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; ListSamples and ListLabels, which take no propagation, are
-    always of the newest.
+    always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -465,9 +487,38 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _graph_pb2.SuggestSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_graph_pb2.SuggestSamplesResponse, _abc.Awaitable[_graph_pb2.SuggestSamplesResponse]]:
-        """Says which samples to label next. Works before the first label. Errors:
-        REVISION_AHEAD.
+        """Says which samples to label next. Works before the first label. With `lease`
+        it also leases them, which makes it a write: whoever asks meanwhile, with a
+        lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
+        `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
+        the errors of writes.
         """
+
+    @_abc_1.abstractmethod
+    def RenewLease(
+        self,
+        request: _graph_pb2.RenewLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.RenewLeaseResponse, _abc.Awaitable[_graph_pb2.RenewLeaseResponse]]:
+        """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE."""
+
+    @_abc_1.abstractmethod
+    def ReleaseLease(
+        self,
+        request: _graph_pb2.ReleaseLeaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ReleaseLeaseResponse, _abc.Awaitable[_graph_pb2.ReleaseLeaseResponse]]:
+        """Gives leased samples back, to be suggested again at once. Errors:
+        UNKNOWN_LEASE, TOO_MANY_ITEMS.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLeases(
+        self,
+        request: _graph_pb2.ListLeasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_graph_pb2.ListLeasesResponse, _abc.Awaitable[_graph_pb2.ListLeasesResponse]]:
+        """Reads the live leases, whatever revision is finished. Errors: REVISION_AHEAD."""
 
     @_abc_1.abstractmethod
     def FlagErrors(
