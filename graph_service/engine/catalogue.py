@@ -7,6 +7,7 @@ import threading
 
 from graph_service.engine.dataset import Dataset
 from graph_service.engine.limits import Limits
+from graph_service.engine.snapshot import Derived
 from graph_service.log.base import Store, Write
 from vicinal.wire.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 
@@ -47,7 +48,7 @@ class Catalogue:
         """Refuse what comes from now on; begin nothing in the background, and wake who watches."""
         self._closed = "SHUTTING_DOWN"
         for dataset in list(self._datasets.values()):
-            dataset.currency.close()
+            dataset.close()
 
     def trouble(self) -> str | None:
         """Say why writes cannot be acknowledged; None when the log answers and every dataset takes them."""
@@ -78,10 +79,10 @@ class Catalogue:
             raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=name)
         return dataset
 
-    def must_wait(self, name: str, revision: int) -> bool:
+    def must_wait(self, name: str, revision: int, of: Derived) -> bool:
         """Say whether this revision of a dataset is not finished; False where there is no such dataset."""
         dataset = self._datasets.get(name)
-        return dataset is not None and not dataset.currency.has(revision)
+        return dataset is not None and not dataset.currency[of].has(revision)
 
     def create(self, name: str, write: Write) -> Dataset:
         """Make a dataset; repeated with the same request id, return the one that was made."""

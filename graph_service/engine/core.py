@@ -10,7 +10,7 @@ from graph_service.engine.dataset import Dataset
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Page
 from graph_service.engine.rules import Rules
-from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.snapshot import Derived, Snapshot
 from graph_service.events import Event
 from graph_service.log.base import Store, Write
 
@@ -38,9 +38,9 @@ class Core:
         """Refuse what comes from now on."""
         self._datasets.close()
 
-    def must_wait(self, name: str, min_revision: int) -> bool:
-        """Say whether a read of beliefs would wait for a propagation; not where there is no such dataset."""
-        return self._datasets.must_wait(name, min_revision)
+    def must_wait(self, name: str, min_revision: int, of: Derived) -> bool:
+        """Say whether a read of this would wait for it to be made; not where there is no such dataset."""
+        return self._datasets.must_wait(name, min_revision, of)
 
     def trouble(self) -> str | None:
         """Say why writes cannot be acknowledged, or return None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from graph_service.engine.snapshot import Snapshot
@@ -13,13 +14,16 @@ __all__ = ["Currency", "PropagationFailed"]
 
 _logger = logging.getLogger(__name__)
 
+_GRACE = 2.0
+"""Seconds for which something that is rested after may always be out of date."""
+
 
 class PropagationFailed(RuntimeError):
     """The propagation that a caller waited for failed, in another thread, whose traceback is in the log."""
 
 
 class _Run:
-    """A propagation under way.
+    """One revision under way.
 
     Attributes:
         over: set at its end, however it ended.
@@ -34,23 +38,47 @@ class _Run:
 class Currency:
     """The last finished snapshot of one dataset, and how the next is made. Thread-safe.
 
-    A snapshot is finished when its beliefs are made. One is made at a time, always of the newest revision: by
-    the first caller who needs it, while the others wait for it together; or, where nobody waits, by a thread
-    that lives for as long as there is something to make. The finished one is held until the next has come.
+    A snapshot is finished when what is read from it, such as its beliefs, is made. One is made at a time,
+    always of the newest revision: by the first caller who needs it, while the others wait for it together;
+    or, where nobody waits, by a thread that lives for as long as there is something to make. The finished
+    one is held until the next has come.
+
+    What takes long to make would keep the machine busy for as long as labels come. With a `rest` it is not
+    made anew in the background before so many times its own duration have passed; but one that has been out
+    of date for twice as long as that lets it be is not read from any more, and the newest is waited for.
 
     Args:
         name: the dataset's name.
         take: returns the newest snapshot; may block while a write is applied.
         newest: returns the newest revision at once.
+        make: makes what is to be read from a snapshot, which keeps it.
+        rest: see above; 0 makes each revision at once, and reads from one however old.
+        clock: seconds.
 
     Attributes:
         failed_revision: the revision whose propagation failed last, 0 once a later try went well.
     """
 
-    def __init__(self, name: str, take: Callable[[], Snapshot], newest: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        take: Callable[[], Snapshot],
+        newest: Callable[[], int],
+        make: Callable[[Snapshot], object],
+        *,
+        rest: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._name = name
         self._take = take
         self._newest = newest
+        self._make = make
+        self._rest = rest
+        self._clock = clock
+        self._seconds = 0.0  # what the last one took
+        self._rests_until = 0.0
+        self._stale_since: float | None = None
+        self._closing = threading.Event()
         self._lock = threading.Lock()  # of the fields below; never held for long
         self._finished: Snapshot | None = None
         self._run: _Run | None = None
@@ -67,6 +95,8 @@ class Currency:
 
     def finished(self, least: int = 0) -> Snapshot:
         """Return the last finished snapshot at once; wait only where it is older than revision `least`.
+
+        Without `least` wait also where it has been out of date for too long.
 
         Where it is older than the newest revision, the newest is made in the background.
 
@@ -127,6 +157,8 @@ class Currency:
 
     def written(self) -> None:
         """Take note of a new revision."""
+        if self._stale_since is None:
+            self._stale_since = self._clock()
         if self._listeners:
             self.catch_up()
 
@@ -140,11 +172,20 @@ class Currency:
             self._is_closed = True
             if forget:
                 self._is_forgotten, self._finished = True, None
+        self._closing.set()
         self._tell()
 
     def _ready(self, revision: int) -> Snapshot | None:
         finished = self._finished
-        return finished if finished is not None and finished.revision >= revision else None
+        if finished is None or finished.revision < revision or (not revision and self._is_too_old()):
+            return None
+        return finished
+
+    def _is_too_old(self) -> bool:
+        since = self._stale_since
+        if not self._rest or since is None:
+            return False
+        return self._clock() - since > max(_GRACE, 2 * (1 + self._rest) * self._seconds)
 
     def _is_behind(self) -> bool:
         finished = self._finished.revision if self._finished is not None else -1
@@ -152,6 +193,8 @@ class Currency:
 
     def _catch_up(self) -> None:
         while wanted := self._next_wanted():
+            if self._closing.wait(max(self._rests_until - self._clock(), 0)):
+                continue
             try:
                 self.reach(wanted)
             except ServiceError:
@@ -168,11 +211,11 @@ class Currency:
             return self._wanted if self._is_catching_up else 0
 
     def _carry_out(self, run: _Run) -> Snapshot:
-        revision = self._newest()
+        revision, started = self._newest(), self._clock()
         try:
             snapshot = self._take()
             revision = snapshot.revision
-            snapshot.beliefs()
+            self._make(snapshot)
         except ServiceError:
             raise  # the dataset is deleted; who waits finds out for himself
         except BaseException:
@@ -183,8 +226,14 @@ class Currency:
                 self.failed_revision = 0
                 if not self._is_forgotten:
                     self._finished = snapshot
+                self._stale_since = None
+                if self._newest() > revision:  # written meanwhile
+                    self._stale_since = started
             return snapshot
         finally:
+            ended = self._clock()
+            self._seconds = ended - started
+            self._rests_until = ended + self._rest * self._seconds
             with self._lock:
                 self._run = None
             run.over.set()

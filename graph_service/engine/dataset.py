@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from graph_service.engine.currency import Currency
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
 from graph_service.engine.replay import replay
-from graph_service.engine.snapshot import Snapshot, take
+from graph_service.engine.snapshot import Derived, Snapshot, take
 from graph_service.engine.staging import Encoder
 from graph_service.engine.summary import Summary
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
@@ -32,6 +33,8 @@ _logger = logging.getLogger(__name__)
 
 _PATIENCE = 0.01
 """Seconds that a search waits for the index; writes of labels hold it for less, those of samples for more."""
+_REST = 4.0
+"""Times as long as judging the labels took, until it is done again with nobody waiting for it."""
 _MOST_PRODUCTS = 2**36
 """Products of numbers, some seconds of work, that a search may take without the index."""
 
@@ -51,7 +54,7 @@ class Dataset:
         name: the dataset's name.
         uid: that of its log; another when the dataset is deleted and made again.
         revision: the newest revision.
-        currency: its last finished snapshot, and the next.
+        currency: its last finished snapshot, and the next; of each thing that is read from snapshots.
         pins: the snapshots held for pages.
         summary: the dataset as it stands.
 
@@ -71,7 +74,7 @@ class Dataset:
         self._refusal: ServiceError | None = None
         self._snapshot: Snapshot | None = None
         self.pins = Pins()
-        self.currency = Currency(log.name, self.snapshot, lambda: self.revision)
+        self.currency = {what: self._currency_of(what) for what in Derived}
         self._tables, self.revision = replay(log)
         self.summary = Summary(self._tables, self.revision)
 
@@ -94,9 +97,14 @@ class Dataset:
     def mark_deleted(self) -> None:
         """Refuse what comes from now on, and let go of every snapshot."""
         self._deleted = True
-        self.currency.close(forget=True)
+        self.close(forget=True)
         self.pins.clear()
         self._snapshot = None
+
+    def close(self, *, forget: bool = False) -> None:
+        """Begin nothing in the background any more, and wake who watches; `forget` what is finished."""
+        for currency in self.currency.values():
+            currency.close(forget=forget)
 
     def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Check, append and apply writes; only ever called by the one leading thread."""
@@ -162,7 +170,8 @@ class Dataset:
             self._refusal = Aborted("FENCED", message)
             raise
         finally:
-            self.currency.written()
+            for currency in self.currency.values():
+                currency.written()
 
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
@@ -189,15 +198,15 @@ class Dataset:
         with self._lock:
             return self._take_newest()
 
-    def finished(self, min_revision: int = 0) -> Snapshot:
-        """Return the last state whose beliefs are made, at once; wait only where it is older than asked for.
+    def finished(self, min_revision: int = 0, of: Derived = Derived.BELIEFS) -> Snapshot:
+        """Return the last state of which this is made, at once; wait only where it is older than asked for.
 
         Raises:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.
         """
         self.refuse_if_deleted()
         checks.reached(min_revision, self.revision)
-        return self.currency.finished(min_revision)
+        return self.currency[of].finished(min_revision)
 
     def propagated(self, min_revision: int = 0) -> tuple[Snapshot, bool]:
         """Return a state whose beliefs are made, by default the newest, and whether they had to be first.
@@ -207,7 +216,7 @@ class Dataset:
         """
         self.refuse_if_deleted()
         checks.reached(min_revision, self.revision)
-        return self.currency.reach(min_revision or self.revision)
+        return self.currency[Derived.BELIEFS].reach(min_revision or self.revision)
 
     def search(
         self, vectors: Float32, k: int, min_revision: int, encoder_digest: str
@@ -272,6 +281,17 @@ class Dataset:
         if self._deleted:
             message = f"there is no dataset {self.name!r}"
             raise NotFound("UNKNOWN_DATASET", message, field="dataset", value=self.name)
+
+    def _currency_of(self, what: Derived) -> Currency:
+        """Return what keeps this current: the beliefs of each revision, and opinions of those believed."""
+        is_basic = what is Derived.BELIEFS
+        return Currency(
+            self.name,
+            take=self.snapshot if is_basic else lambda: self.propagated()[0],
+            newest=lambda: self.revision,
+            make=partial(Snapshot.derive, what=what),
+            rest=0 if is_basic else _REST,
+        )
 
     def _take_newest(self) -> Snapshot:
         """Take a snapshot, or return the one there is of this revision; the caller holds the lock."""

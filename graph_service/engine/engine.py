@@ -7,6 +7,7 @@ Every method takes and returns plain values and the dataclasses of `events` and 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from graph_service.engine import checks, flags, listing, reads, suggesting
 from graph_service.engine.dataset import Dataset
 from graph_service.engine.encoders import EncoderCases
 from graph_service.engine.rankings import FlagKind
+from graph_service.engine.snapshot import Derived
 from graph_service.engine.summary import Summary
 from graph_service.engine.vectors import to_keep, unit
 from graph_service.engine.watches import WatchCases
@@ -202,7 +204,8 @@ class Engine(EncoderCases, WatchCases):
         dataset = self._datasets.get(name)
         checks.within(target, "target", 0, 1)
         checks.within(level, "level", 0, 1)
-        return suggesting.accuracy(dataset.finished(min_revision), target=target, level=level)
+        snapshot = dataset.finished(min_revision, Derived.AUDIT)
+        return suggesting.accuracy(snapshot, target=target, level=level)
 
     def flag_errors(
         self,
@@ -222,7 +225,8 @@ class Engine(EncoderCases, WatchCases):
         checks.in_range(page_size, "page_size", 1, self.limits.max_page_size)
         query = f"flags {dataset.uid} {kind} {cut} {evidence_count}"
         page_size = self._fitting(page_size, (1 + evidence_count) * self._entry_bytes)
-        snapshot, page = self._page(dataset, dataset.finished, min_revision, page_token, query)
+        finished = partial(dataset.finished, of=flags.needed(kind))
+        snapshot, page = self._page(dataset, finished, min_revision, page_token, query)
         found = flags.flag(
             snapshot, kind=kind, cut=cut, evidence_count=evidence_count, start=page.start, count=page_size
         )
@@ -232,7 +236,7 @@ class Engine(EncoderCases, WatchCases):
         """Estimate how many labels are wrong: overall, by annotator, and by class if a message holds it."""
         dataset = self._datasets.get(name)
         checks.within(level, "level", 0, 1)
-        snapshot = dataset.finished(min_revision)
+        snapshot = dataset.finished(min_revision, Derived.JUDGEMENT)
         by_class = self._fitting(3, 4 * len(snapshot.classes) ** 2) == 3
         return flags.noise(snapshot, level, by_class=by_class)
 

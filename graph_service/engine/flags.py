@@ -10,14 +10,14 @@ import numpy.typing as npt
 from graph_service.engine import checks
 from graph_service.engine.near import Evidence, nearest, shown
 from graph_service.engine.rankings import FlagKind, Ranking
-from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.snapshot import Derived, Snapshot
 from graph_service.events import Trust
 from graph_service.flagging.cut import target_precision
 from graph_service.flagging.evidence import evidence
 from graph_service.flagging.noise import Estimates, by_group, noise_rate, transitions
 from vicinal.wire.errors import FailedPrecondition, InvalidArgument
 
-__all__ = ["Cut", "Estimates", "Evidence", "Flag", "Flags", "Noise", "check", "flag", "noise"]
+__all__ = ["Cut", "Estimates", "Evidence", "Flag", "Flags", "Noise", "check", "flag", "needed", "noise"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,12 @@ def check(kind: FlagKind, cut: Cut) -> None:
         message = "target_precision is given, but only the suspicion of wrong labels is a probability"
         limit = "FLAG_KIND_WRONG_LABEL"
         raise InvalidArgument("OUT_OF_RANGE", message, field="target_precision", limit=limit, value=kind.name)
+
+
+def needed(kind: FlagKind) -> Derived:
+    """Return what must be made of a snapshot for flags of this kind."""
+    is_of_samples = kind in (FlagKind.NEAR_DUPLICATE, FlagKind.OUTLIER)
+    return Derived.BELIEFS if is_of_samples else Derived.JUDGEMENT
 
 
 def flag(
@@ -199,7 +205,7 @@ def _speakers(snapshot: Snapshot, node: int, label: int, count: int) -> list[Evi
 
 def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> list[Evidence]:
     """Return the samples that a contradicting label is on, nearest first, with the class it names."""
-    first, second, cosines = snapshot.judging.near_pairs()
+    first, second, cosines = snapshot.view.near_pairs()
     mine = first == node
     others = [(node, 1.0), *zip(second[mine].tolist(), cosines[mine].tolist(), strict=True)]
     found = []
@@ -213,7 +219,7 @@ def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> lis
 
 def _earlier(snapshot: Snapshot, sample: int) -> list[tuple[int, float]]:
     """Return the earlier samples that this one repeats, nearest first, with their cosines."""
-    view, (first, second, cosines) = snapshot.view, snapshot.judging.near_pairs()
+    view, (first, second, cosines) = snapshot.view, snapshot.view.near_pairs()
     node = view.sample_nodes[sample]
     mine = (first == node) & (view.node_samples[second] < sample)
     original = int(view.node_samples[node])

@@ -9,7 +9,6 @@ from graph_service.engine.labels import LabelColumns
 from graph_service.engine.once import Once
 from graph_service.engine.rankings import (
     FlagKind,
-    Pairs,
     Ranking,
     contradicting,
     outliers,
@@ -18,7 +17,6 @@ from graph_service.engine.rankings import (
 )
 from graph_service.engine.view import GraphView
 from graph_service.flagging.held_out import Believe, held_out
-from graph_service.flagging.kinds import near_pairs
 from graph_service.flagging.noise import Judgement, judge
 from graph_service.pooling.statements import Statements
 
@@ -62,22 +60,17 @@ class Judging:
         return judge(held_out(labels, numbers, features, self._believe), labels.columns)
 
     @Once
-    def near_pairs(self) -> Pairs:
-        """The nodes of near duplicates, in both directions, and their cosines."""
-        return near_pairs(self._view.neighbours, self._view.similarities, self._view.nodes)
-
-    @Once
     def _wrong_labels(self) -> Ranking:
         return wrong_labels(self._statements.columns, self.judgement())
 
     @Once
     def _contradicting(self) -> Ranking:
         nodes = self._statements.nodes
-        return contradicting(self._view, self._labels.classes, nodes, self.near_pairs(), self.judgement())
+        return contradicting(self._view, self._labels.classes, nodes, self.judgement())
 
     @Once
     def _repeats(self) -> Ranking:
-        return repeats(self._view, self.near_pairs())
+        return repeats(self._view)
 
     @Once
     def _outliers(self) -> Ranking:

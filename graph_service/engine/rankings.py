@@ -10,15 +10,13 @@ import numpy.typing as npt
 
 from graph_service.engine.view import GraphView
 from graph_service.flagging.cut import best_f1
-from graph_service.flagging.kinds import contradictions, outlyingness, stands_out
+from graph_service.flagging.kinds import contradictions, stands_out
 from graph_service.flagging.noise import Judgement
 
 __all__ = ["FlagKind", "Ranking", "contradicting", "outliers", "repeats", "wrong_labels"]
 
 Ints = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
-Pairs = tuple[Int32, Int32, Float32]
 
 
 class FlagKind(IntEnum):
@@ -61,19 +59,18 @@ def contradicting(
     view: GraphView,
     classes: npt.NDArray[np.integer],
     nodes: npt.NDArray[np.integer],
-    pairs: Pairs,
     judgement: Judgement,
 ) -> Ranking:
     """Rank the labels that others of exact or near duplicates contradict; all are flagged."""
-    found = contradictions(nodes, classes, pairs[:2], len(view.node_samples))
+    found = contradictions(nodes, classes, view.near_pairs()[:2], len(view.node_samples))
     items = np.flatnonzero(found)
     return _ranked(items, judgement.wrong[items])
 
 
-def repeats(view: GraphView, pairs: Pairs) -> Ranking:
+def repeats(view: GraphView) -> Ranking:
     """Rank the samples that repeat an earlier one, by their cosine with the nearest such; all are flagged."""
     best = np.zeros(len(view.ids), np.float32)
-    first, second, cosines = pairs
+    first, second, cosines = view.near_pairs()
     later = view.node_samples[first] > view.node_samples[second]
     np.maximum.at(best, view.node_samples[first[later]], np.minimum(cosines[later], np.float32(1)))
     best[view.node_samples[view.sample_nodes] != np.arange(len(best))] = 1
@@ -83,7 +80,7 @@ def repeats(view: GraphView, pairs: Pairs) -> Ranking:
 
 def outliers(view: GraphView) -> Ranking:
     """Rank the samples by how far they are from the others; those that stand out are flagged."""
-    factor, rank = outlyingness(view.neighbours, view.similarities, view.nodes)
+    factor, rank = view.outlyingness()
     samples = view.node_samples[view.nodes].astype(np.int64)
     ranking = _ranked(samples, rank.astype(np.float32))
     return Ranking(ranking.items, ranking.suspicion, np.arange(stands_out(factor)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from graph_service.auditing.order import audited
 from graph_service.engine.believing import Believed, Running, believed
 from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
-from graph_service.engine.once import Once
+from graph_service.engine.once import Once, Value
 from graph_service.engine.tables import Tables
 from graph_service.engine.view import GraphView
 from graph_service.events import Method, Propagation, Trust
@@ -26,7 +28,7 @@ from graph_service.propagation.rows import BeliefRows, DenseRows, Patches
 from graph_service.propagation.seeds import Seeds
 from graph_service.suggestion.uncertainty import narrowness
 
-__all__ = ["Beliefs", "Snapshot", "take"]
+__all__ = ["Beliefs", "Derived", "Snapshot", "take"]
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
@@ -34,6 +36,17 @@ Bools = npt.NDArray[np.bool_]
 
 _FOLDS = 10
 """Parts of the audit held out in turn. More leave fewer labels out at a time, and take longer."""
+
+
+class Derived(Enum):
+    """What is made of a snapshot for reads to be answered from."""
+
+    BELIEFS = auto()
+    """`Snapshot.beliefs`."""
+    JUDGEMENT = auto()
+    """`Judging.judgement`: five inferences, and five classifiers."""
+    AUDIT = auto()
+    """`Snapshot.audit`: up to ten inferences."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +119,15 @@ class Snapshot:
         nodes: Int32 = view.sample_nodes[labels.samples]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
         self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
+
+    def derive(self, what: Derived) -> None:
+        """Make this, where it is not made yet."""
+        values: dict[Derived, Value[Any]] = {
+            Derived.BELIEFS: self.beliefs,
+            Derived.JUDGEMENT: self.judging.judgement,
+            Derived.AUDIT: self.audit,
+        }
+        values[what]()
 
     def without(self, nodes: npt.NDArray[np.integer]) -> Snapshot:
         """Return this revision as it would be had nobody labelled these nodes."""

@@ -11,6 +11,7 @@ from graph_service.auditing.order import audit_order
 from graph_service.engine.once import Cell, Once
 from graph_service.engine.tables import Tables
 from graph_service.events import Method, Propagation
+from graph_service.flagging.kinds import near_pairs, outlyingness
 from graph_service.index.exact import ExactIndex
 from graph_service.linear.basis import Basis, fit_basis
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
@@ -20,6 +21,7 @@ from graph_service.suggestion.ground import Ground
 __all__ = ["GraphView"]
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 
 _PAPER_TEMPERATURE = 0.01
@@ -145,6 +147,16 @@ class GraphView:
         copies = self.sample_nodes[self.audit()]
         audit = copies[np.sort(np.unique(copies, return_index=True)[1])]
         return Ground(self.features(), self.audit_keys()[self.node_samples], audit, self.sample())
+
+    @Once
+    def near_pairs(self) -> tuple[Int32, Int32, Float32]:
+        """The nodes of near duplicates, in both directions, and their cosines."""
+        return near_pairs(self.neighbours, self.similarities, self.nodes)
+
+    @Once
+    def outlyingness(self) -> tuple[Float64, Float64]:
+        """How far each node is from its neighbours, and the rank of that: float64 (nodes,) both."""
+        return outlyingness(self.neighbours, self.similarities, self.nodes)
 
     @Once
     def _index(self) -> ExactIndex:

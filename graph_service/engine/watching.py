@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graph_service.engine.currency import PropagationFailed
 from graph_service.engine.dataset import Dataset
-from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.snapshot import Derived, Snapshot
 
 __all__ = ["Changes", "State", "Watch", "difference"]
 
@@ -131,6 +131,7 @@ class Watch:
         on_close: Callable[[], None],
     ) -> None:
         self._dataset = dataset
+        self._currency = dataset.currency[Derived.BELIEFS]
         self._check = check
         self._least = min_revision
         self._min_change = min_change
@@ -139,7 +140,7 @@ class Watch:
         self._on_close = on_close
         self._revision = 0
         self._told = State.empty()
-        dataset.currency.watch(on_news)
+        self._currency.watch(on_news)
 
     def changes(self) -> Changes | None:
         """Return what moved since the last call, or None where no newer revision is finished.
@@ -155,7 +156,7 @@ class Watch:
         self._check()
         snapshot = self._dataset.finished(self._least)
         if snapshot.revision <= self._revision:
-            if self._dataset.currency.failed_revision > self._revision:
+            if self._currency.failed_revision > self._revision:
                 raise PropagationFailed(f"dataset {self._dataset.name!r}: the propagation watched has failed")
             return None
         is_first, self._revision, self._least = not self._revision, snapshot.revision, 0
@@ -173,5 +174,5 @@ class Watch:
 
     def close(self) -> None:
         """Watch no more."""
-        self._dataset.currency.unwatch(self._on_news)
+        self._currency.unwatch(self._on_news)
         self._on_close()

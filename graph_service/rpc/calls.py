@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import grpc
 
 from graph_service.engine.engine import Engine
+from graph_service.engine.snapshot import Derived
 from graph_service.rpc.admission import Admission
 from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
 
@@ -71,9 +72,25 @@ class Calls(pb_grpc.GraphServiceServicer):
 
     async def _read(self, request: _Read, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a use case that waits for a propagation only if the revision it asks for is not finished."""
-        waits = self._engine.must_wait(request.dataset, request.min_revision)
-        threads = self._waiting if waits else self._reading
+        return await self._admitted(
+            self._readers(request, Derived.BELIEFS), request, use_case, *args, **kwargs
+        )
+
+    async def _judged(self, request: _Read, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that may wait for the labels to be judged too."""
+        threads = self._readers(request, Derived.JUDGEMENT)
         return await self._admitted(threads, request, use_case, *args, **kwargs)
+
+    async def _audited(
+        self, request: _Read, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a use case that may wait for the audit to be taken too."""
+        threads = self._readers(request, Derived.AUDIT)
+        return await self._admitted(threads, request, use_case, *args, **kwargs)
+
+    def _readers(self, request: _Read, of: Derived) -> ThreadPoolExecutor:
+        waits = self._engine.must_wait(request.dataset, request.min_revision, of)
+        return self._waiting if waits else self._reading
 
     async def _aside(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a part of a call that was admitted before; one that waits for nothing."""

@@ -170,7 +170,7 @@ class GraphServicer(EncoderCalls, WatchCalls):
     async def EstimateAccuracy(
         self, request: pb.EstimateAccuracyRequest, context: Context
     ) -> pb.EstimateAccuracyResponse:
-        found = await self._read(
+        found = await self._audited(
             request,
             self._engine.estimate_accuracy,
             request.dataset,
@@ -181,7 +181,7 @@ class GraphServicer(EncoderCalls, WatchCalls):
         return convert.accuracy_to(found)
 
     async def FlagErrors(self, request: pb.FlagErrorsRequest, context: Context) -> pb.FlagErrorsResponse:
-        return await self._read(request, self._flag_errors, request)
+        return await self._judged(request, self._flag_errors, request)
 
     def _flag_errors(self, request: pb.FlagErrorsRequest) -> pb.FlagErrorsResponse:
         found, next_page = self._engine.flag_errors(
@@ -203,7 +203,7 @@ class GraphServicer(EncoderCalls, WatchCalls):
     async def EstimateNoise(
         self, request: pb.EstimateNoiseRequest, context: Context
     ) -> pb.EstimateNoiseResponse:
-        noise = await self._read(
+        noise = await self._judged(
             request,
             self._engine.estimate_noise,
             request.dataset,

@@ -28,14 +28,17 @@ class Made:
 class Source:
     """Where a `Currency` takes snapshots from: the newest revision, and every one that was taken."""
 
-    def __init__(self):
+    def __init__(self, rest=0.0):
+        self.time = 0.0
         self.newest = 1
         self.taken = []
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Semaphore(0)
         self.fails = False
-        self.currency = Currency("d", self.take, lambda: self.newest)
+        self.currency = Currency(
+            "d", self.take, lambda: self.newest, Made.beliefs, rest=rest, clock=lambda: self.time
+        )
 
     def take(self):
         self.taken.append(self.newest)
@@ -229,3 +232,68 @@ def test_what_is_finished_goes_when_the_next_is(source):
         assert second() is None
     finally:
         gc.enable()
+
+
+class Slow(Source):
+    """One where everything takes ten seconds, and is rested after for thirty."""
+
+    def __init__(self):
+        super().__init__(rest=3.0)
+
+    def take(self):
+        self.time += 10
+        return super().take()
+
+    def write(self):
+        self.newest += 1
+        self.currency.written()
+
+
+@pytest.fixture
+def slow(callers):
+    slow = Slow()
+    slow.currency.reach(1)
+    yield slow
+    slow.currency.close()
+    slow.settle()
+
+
+def test_what_takes_long_is_not_made_anew_at_once(slow):
+    slow.write()
+    for _ in range(5):
+        assert slow.currency.finished().revision == 1
+    assert slow.taken == [1]
+
+
+def test_after_the_rest_it_is_made_anew_without_waiting(slow):
+    slow.write()
+    slow.time += 30
+    assert slow.currency.finished().revision == 1
+    slow.settle()
+    assert slow.currency.finished().revision == 2
+
+
+def test_what_was_out_of_date_for_too_long_is_waited_for(slow):
+    slow.write()
+    slow.time += 81  # twice ten seconds and thirty
+    assert not slow.currency.has(0)
+    assert slow.currency.finished().revision == 2
+
+
+def test_what_is_current_does_not_age(slow):
+    slow.time += 10_000
+    assert slow.currency.finished().revision == 1
+    assert slow.taken == [1]
+
+
+def test_who_names_a_revision_waits_for_no_rest(slow):
+    slow.write()
+    assert slow.currency.finished(2).revision == 2
+
+
+def test_a_close_ends_a_rest(slow):
+    slow.write()
+    slow.currency.finished()
+    slow.currency.close()
+    slow.settle()
+    assert slow.taken == [1]
