@@ -40,7 +40,9 @@ class GraphServiceStub(object):
     little older than the newest. Who must see a write asks for the revision that
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
-    newest revision; ListSamples and ListLabels, which take no propagation, are
+    newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
+    take several propagations, may be some seconds older where labels keep coming;
+    ListSamples and ListLabels, which take none, are
     always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
@@ -203,7 +205,9 @@ class GraphServiceServicer(object):
     little older than the newest. Who must see a write asks for the revision that
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
-    newest revision; ListSamples and ListLabels, which take no propagation, are
+    newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
+    take several propagations, may be some seconds older where labels keep coming;
+    ListSamples and ListLabels, which take none, are
     always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
@@ -582,7 +586,9 @@ class GraphService(object):
     little older than the newest. Who must see a write asks for the revision that
     the write got, and waits for it. Before a revision is finished for the first
     time every such read waits. Propagate, unless asked otherwise, waits for the
-    newest revision; ListSamples and ListLabels, which take no propagation, are
+    newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
+    take several propagations, may be some seconds older where labels keep coming;
+    ListSamples and ListLabels, which take none, are
     always of the newest, and so are leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
