@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -15,13 +15,18 @@ __all__ = [
     "Event",
     "LabelsAdded",
     "LabelsRemoved",
+    "LeaseEvent",
+    "LeaseReleased",
+    "LeaseRenewed",
     "Method",
     "Propagation",
     "SamplesAdded",
+    "SamplesLeased",
     "SamplesRemoved",
     "Trust",
     "VectorsDiscarded",
     "VectorsStaged",
+    "as_asked",
 ]
 
 
@@ -160,6 +165,49 @@ class LabelsRemoved:
     annotators: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SamplesLeased:
+    """Samples handed to one annotator; nobody else is handed them while the lease lives.
+
+    Times are the service's when it wrote the event, in milliseconds since 1970, so that every replay finds
+    the same.
+
+    Attributes:
+        lease_id: the request id of the write.
+        annotator: for whom.
+        sample_ids: distinct sample ids, in the order in which they were suggested.
+        at: when.
+        time_to_live: milliseconds.
+    """
+
+    lease_id: str
+    annotator: str
+    sample_ids: tuple[str, ...]
+    at: int
+    time_to_live: int
+
+
+@dataclass(frozen=True)
+class LeaseRenewed:
+    """A lease lives for so many milliseconds from `at` on; see `SamplesLeased`."""
+
+    lease_id: str
+    at: int
+    time_to_live: int
+
+
+@dataclass(frozen=True)
+class LeaseReleased:
+    """What a lease holds of these samples is given back, without any named all of it; see `SamplesLeased`."""
+
+    lease_id: str
+    sample_ids: tuple[str, ...]
+    at: int
+
+
+LeaseEvent = SamplesLeased | LeaseRenewed | LeaseReleased
+"""These change no sample and no label."""
+
 Event = (
     DatasetCreated
     | DatasetUpdated
@@ -170,4 +218,20 @@ Event = (
     | EncoderChanged
     | LabelsAdded
     | LabelsRemoved
+    | SamplesLeased
+    | LeaseRenewed
+    | LeaseReleased
 )
+
+
+def as_asked(event: Event) -> Event:
+    """Return the event as every repetition of its request makes it.
+
+    That is itself, but for leases without the time and without the samples that the service chose.
+    """
+    match event:
+        case SamplesLeased():
+            return replace(event, sample_ids=(), at=0)
+        case LeaseRenewed() | LeaseReleased():
+            return replace(event, at=0)
+    return event

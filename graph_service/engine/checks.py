@@ -73,12 +73,12 @@ def dataset_name(value: str, field: str) -> None:
         raise InvalidArgument("MALFORMED", message, field=field)
 
 
-def request_id(value: str) -> None:
+def request_id(value: str, field: str = "request_id") -> None:
     """Refuse what cannot be a request id."""
-    text(value, "request_id", 128)
+    text(value, field, 128)
     if not value.isprintable():
-        message = "request_id holds a character that cannot be printed"
-        raise InvalidArgument("MALFORMED", message, field="request_id")
+        message = f"{field} holds a character that cannot be printed"
+        raise InvalidArgument("MALFORMED", message, field=field)
 
 
 def digest(value: str, field: str) -> None:

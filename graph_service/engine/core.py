@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from graph_service.engine import checks
@@ -14,7 +15,12 @@ from graph_service.engine.snapshot import Derived, Snapshot
 from graph_service.events import Event
 from graph_service.log.base import Store, Write
 
-__all__ = ["Core"]
+__all__ = ["Core", "milliseconds"]
+
+
+def milliseconds() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 class Core:
@@ -23,12 +29,16 @@ class Core:
     Args:
         store: where the logs are.
         limits: limits in force.
+        clock: returns the time in milliseconds since 1970, by which leases expire.
     """
 
-    def __init__(self, store: Store, limits: Limits | None = None) -> None:
+    def __init__(
+        self, store: Store, limits: Limits | None = None, *, clock: Callable[[], int] = milliseconds
+    ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(self.limits)
         self._datasets = Catalogue(store, self.limits)
+        self._clock = clock
 
     def open(self) -> None:
         """Rebuild every dataset from its log; everything else is refused until then."""

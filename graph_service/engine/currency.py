@@ -162,6 +162,21 @@ class Currency:
         if self._listeners:
             self.catch_up()
 
+    def passed_on(self, version: int, revision: int) -> None:
+        """Take note of a new revision whose snapshot is of the same version as the one before.
+
+        Where that one is finished, so is this, and nothing is made.
+        """
+        with self._lock:
+            finished = self._finished
+            is_finished = finished is not None and finished.version == version
+            if finished is not None and is_finished:
+                self._finished = finished.at(revision)
+        if is_finished:
+            self._tell()
+        else:
+            self.written()
+
     def close(self, *, forget: bool = False) -> None:
         """Start nothing in the background any more, and tell who watches.
 
@@ -224,7 +239,7 @@ class Currency:
         else:
             with self._lock:
                 self.failed_revision = 0
-                if not self._is_forgotten:
+                if not self._is_forgotten and not self.has(snapshot.revision):  # see `passed_on`
                     self._finished = snapshot
                 self._stale_since = None
                 if self._newest() > revision:  # written meanwhile

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from graph_service.engine import checks
 from graph_service.engine.currency import Currency
+from graph_service.engine.leases import LeaseTable, SamplesTaken
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
 from graph_service.engine.replay import replay
@@ -55,6 +56,7 @@ class Dataset:
         uid: that of its log; another when the dataset is deleted and made again.
         revision: the newest revision.
         currency: its last finished snapshot, and the next; of each thing that is read from snapshots.
+        leasing: held by who chooses samples and leases them, so that two do not choose the same.
         pins: the snapshots held for pages.
         summary: the dataset as it stands.
 
@@ -73,6 +75,7 @@ class Dataset:
         self._deleted = False
         self._refusal: ServiceError | None = None
         self._snapshot: Snapshot | None = None
+        self.leasing = threading.Lock()
         self.pins = Pins()
         self.currency = {what: self._currency_of(what) for what in Derived}
         self._tables, self.revision = replay(log)
@@ -84,6 +87,7 @@ class Dataset:
         """Make a write durable, apply it and return its revision.
 
         Raises:
+            SamplesTaken: see `Tables.check`.
             ServiceError: what `Tables.check` refuses; REQUEST_ID_REUSED; LOG_UNAVAILABLE, after which the
                 write's fate is unknown and it may be repeated; FENCED; LOG_DAMAGED.
         """
@@ -119,7 +123,7 @@ class Dataset:
                 if isinstance(write, VectorWrite):
                     checks.encoder(write.encoder_digest, self._tables.encoder.digest)
                 self._tables.check(write.event, self._limits)
-            except ServiceError as refusal:
+            except (ServiceError, SamplesTaken) as refusal:
                 outcomes[i] = self._first_answer(write, refusal)
         sound = [i for i in range(len(writes)) if i not in outcomes]
         if sound:
@@ -127,7 +131,7 @@ class Dataset:
             outcomes.update(zip(sound, answers, strict=True))
         return [outcomes[i] for i in range(len(writes))]
 
-    def _first_answer(self, write: Write, refusal: ServiceError) -> Outcome:
+    def _first_answer(self, write: Write, refusal: Exception) -> Outcome:
         """Answer a write that no longer fits the tables: it may be the repetition of one that did."""
         try:
             receipt = self._log.find(write)
@@ -152,6 +156,7 @@ class Dataset:
         return [answer.revision if isinstance(answer, Receipt) else answer for answer in answers]
 
     def _apply(self, events: Iterable[tuple[int, Event]]) -> None:
+        version = self._tables.version
         try:
             with self._lock:
                 try:
@@ -171,7 +176,10 @@ class Dataset:
             raise
         finally:
             for currency in self.currency.values():
-                currency.written()
+                if self._tables.version == version:
+                    currency.passed_on(version, self.revision)
+                else:
+                    currency.written()
 
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
@@ -265,6 +273,11 @@ class Dataset:
     def class_count(self) -> int:
         """Number of classes."""
         return len(self._tables.classes)
+
+    @property
+    def leases(self) -> LeaseTable:
+        """Who holds which samples."""
+        return self._tables.leases
 
     @property
     def created(self) -> DatasetCreated:

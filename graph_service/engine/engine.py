@@ -15,6 +15,7 @@ import numpy.typing as npt
 from graph_service.engine import checks, flags, listing, reads, suggesting
 from graph_service.engine.dataset import Dataset
 from graph_service.engine.encoders import EncoderCases
+from graph_service.engine.leasing import LeaseCases, LeaseTerms
 from graph_service.engine.rankings import FlagKind
 from graph_service.engine.snapshot import Derived
 from graph_service.engine.summary import Summary
@@ -39,12 +40,13 @@ __all__ = ["Engine"]
 Floats = npt.NDArray[Any]
 
 
-class Engine(EncoderCases, WatchCases):
+class Engine(EncoderCases, LeaseCases, WatchCases):
     """Every dataset of one store.
 
     Args:
         store: where the logs are.
         limits: limits in force.
+        clock: see `Core`.
     """
 
     # -- datasets ----------------------------------------------------------------------------------------
@@ -179,23 +181,27 @@ class Engine(EncoderCases, WatchCases):
         seed: int,
         exclude: Collection[str],
         evidence_count: int = 0,
+        lease: LeaseTerms | None = None,
     ) -> suggesting.Suggestions:
-        """Choose the samples to label next."""
+        """Choose the samples to label next; with terms, lease them."""
         dataset = self._datasets.get(name)
         checks.in_range(count, "count", 1, self.limits.max_suggestions)
         checks.in_range(audit_share, "audit_share", 0, 1)
         checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
         if exclude:
             checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
-        return suggesting.suggestions(
+        choose = partial(
+            suggesting.suggestions,
             dataset.finished(min_revision),
             strategy=strategy,
             count=count,
             audit_share=audit_share,
             seed=seed,
-            exclude=exclude,
             evidence_count=evidence_count and self._fitting(evidence_count, count * self._entry_bytes),
         )
+        if lease is not None:
+            return self._leased(dataset, lease, choose, exclude)
+        return choose(exclude=exclude, leased=dataset.leases.rows(self._clock()))
 
     def estimate_accuracy(
         self, name: str, min_revision: int, *, target: float, level: float

@@ -68,6 +68,11 @@ class LabelTable:
         """Say whether `annotator` has labelled the sample."""
         return self._codes.get(annotator, -1) in self._by_sample.get(row, {})
 
+    def is_verified(self, row: int) -> bool:
+        """Say whether the sample has a verified label of anyone."""
+        lines = list(self._by_sample.get(row, {}).values())
+        return bool((self._lines[lines, 3] == Trust.VERIFIED).any())
+
     def put(self, row: int, annotator: str, class_index: int, trust: Trust) -> None:
         """State a label, in place of the annotator's earlier one."""
         code = self._codes.setdefault(annotator, len(self._codes))

@@ -22,4 +22,5 @@ class Limits:
     max_page_size: int = 50_000
     max_scores: int = 200_000_000
     max_watchers: int = 64
+    max_leased_samples: int = 20_000
     max_message_bytes: int = 32 * 1024 * 1024

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Cell", "Once", "Value"]
+__all__ = ["Cell", "Once", "Value", "twin"]
 
 T = TypeVar("T")
 
@@ -62,3 +63,12 @@ class Once(Generic[T]):
         # `setdefault` of a dict with str keys is atomic: all threads get one cell.
         cell: Cell[T] = vars(owner).setdefault(self._key, Cell())
         return Value(cell, partial(self._make, owner))
+
+
+def twin(owner: T) -> T:
+    """Return a shallow copy that has its owner's values, also those that are not made yet."""
+    for kind in type(owner).__mro__:
+        for value in vars(kind).values():
+            if isinstance(value, Once):
+                value.__get__(owner, kind)
+    return copy(owner)

@@ -15,7 +15,7 @@ from graph_service.auditing.order import audited
 from graph_service.engine.believing import Believed, Running, believed
 from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
-from graph_service.engine.once import Once, Value
+from graph_service.engine.once import Once, Value, twin
 from graph_service.engine.tables import Tables
 from graph_service.engine.view import GraphView
 from graph_service.events import Method, Propagation, Trust
@@ -95,6 +95,7 @@ class Snapshot:
         labels: the labels, by place in `view.ids`.
         staged: which samples have a staged vector: bool (samples,), or None where no vectors wait.
         running: the propagation that it shares with other revisions; None where it stands alone.
+        version: the tables' `version`.
         statements: the labels by node.
         judging: what is thought of them.
     """
@@ -108,6 +109,7 @@ class Snapshot:
         labels: LabelColumns,
         staged: Bools | None = None,
         running: Running | None = None,
+        version: int = 0,
     ) -> None:
         self.revision = revision
         self.propagation = propagation
@@ -116,6 +118,7 @@ class Snapshot:
         self.labels = labels
         self.staged = staged
         self.running = running
+        self.version = version
         nodes: Int32 = view.sample_nodes[labels.samples]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
         self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
@@ -128,6 +131,12 @@ class Snapshot:
             Derived.AUDIT: self.audit,
         }
         values[what]()
+
+    def at(self, revision: int) -> Snapshot:
+        """Return the same state under another revision: what is made of the one is made of the other."""
+        same = twin(self)
+        same.revision = revision
+        return same
 
     def without(self, nodes: npt.NDArray[np.integer]) -> Snapshot:
         """Return this revision as it would be had nobody labelled these nodes."""
@@ -212,12 +221,15 @@ def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
 
     The caller holds the dataset's lock.
     """
+    if before and before.version == tables.version:
+        return before.at(revision)  # only leases changed
     view = before.view if before and before.view.version == tables.sample_version else GraphView(tables)
     columns = tables.labels.columns()
     labels = replace(columns, samples=view.index_of_row[columns.samples])
     staged = tables.staging.mask(len(tables.ids))[view.rows] if tables.staging is not None else None
     running = before.running if before else Running()
-    return Snapshot(revision, tables.propagation, tuple(tables.classes), view, labels, staged, running)
+    classes, version = tuple(tables.classes), tables.version
+    return Snapshot(revision, tables.propagation, classes, view, labels, staged, running, version)
 
 
 def _pooled(view: GraphView, settings: Propagation, labels: Statements) -> Pooled:

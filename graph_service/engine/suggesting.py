@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from graph_service.auditing.order import audit_keys
 from graph_service.auditing.proportion import trials_to_reach, wilson
+from graph_service.engine.leases import Lease
 from graph_service.engine.near import Evidence, nearest, shown
 from graph_service.engine.snapshot import Snapshot
 from graph_service.engine.view import GraphView
@@ -19,6 +20,9 @@ from graph_service.suggestion.uncertainty import rivals
 __all__ = ["Accuracy", "Interval", "Suggestion", "Suggestions", "accuracy", "suggestions"]
 
 Int32 = npt.NDArray[np.int32]
+Rows = npt.NDArray[np.int64]
+
+_NOBODY: Rows = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,11 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Suggestions:
-    """The samples to label next, best first."""
+    """The samples to label next, best first, and their lease if one was asked for."""
 
     revision: int
     items: list[Suggestion]
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,38 @@ def suggestions(
     audit_share: float,
     seed: int,
     exclude: Collection[str],
+    leased: Rows = _NOBODY,
+    among: Rows | None = None,
     evidence_count: int = 0,
 ) -> Suggestions:
-    """Choose the samples to label next: none with a verified label, one of each set of exact duplicates."""
+    """Choose the samples to label next: none with a verified label, one of each set of exact duplicates.
+
+    What one annotator holds is not for another, nor is a copy of it, which he would see as the same image: so
+    the nodes of leased samples are as unwanted as those of excluded ones.
+
+    Args:
+        snapshot: what to choose from.
+        strategy: how.
+        count: how many.
+        audit_share: see `suggest`.
+        seed: see `suggest`.
+        exclude: ids of samples not to choose; unknown ones are passed over.
+        leased: rows of samples not to choose either.
+        among: rows of the only samples to choose from, if given; all that may be chosen are.
+        evidence_count: most neighbours shown a suggestion.
+    """
     view, beliefs = snapshot.view, snapshot.beliefs()
     if not len(view.nodes):
         return Suggestions(snapshot.revision, [])
+    shown_as = view.node_samples
+    unwanted = _nodes_named(view, exclude)
+    if len(leased):
+        unwanted = np.append(unwanted, view.sample_nodes[view.indices(leased)])
+    if among is not None:
+        held = view.indices(among)
+        count, unwanted = len(held), np.setdiff1d(view.nodes, view.sample_nodes[held])
+        shown_as = shown_as.copy()
+        shown_as[view.sample_nodes[held]] = held  # of copies, the one that is held
     picks = suggest(
         strategy,
         count=count,
@@ -91,7 +122,7 @@ def suggestions(
         state=State(
             ground=view.ground(),
             labelled=snapshot.clamped(),
-            unwanted=_nodes_named(view, exclude),
+            unwanted=unwanted,
             class_count=len(snapshot.classes),
             narrowness=snapshot.narrowness,
             rows=lambda nodes: beliefs.rows[nodes],
@@ -106,7 +137,7 @@ def suggestions(
         represents,
         rivals(beliefs.rows[nodes]),
     )
-    samples = view.node_samples[nodes].tolist()
+    samples = shown_as[nodes].tolist()
     near = [shown(snapshot, nearest(snapshot, sample)[:evidence_count]) for sample in samples]
     items = [
         Suggestion(view.ids[sample], score, class_index, confidence, reason, stands_for, rival, evidence)

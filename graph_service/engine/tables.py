@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.auditing.order import AuditKeys
-from graph_service.engine import checks
+from graph_service.engine import checks, lease_events
 from graph_service.engine.labels import LabelTable
+from graph_service.engine.leases import LeaseTable
 from graph_service.engine.limits import Limits
 from graph_service.engine.nodes import Nodes, key_of
 from graph_service.engine.staging import Encoder, Staging
@@ -25,8 +26,10 @@ from graph_service.events import (
     Event,
     LabelsAdded,
     LabelsRemoved,
+    LeaseEvent,
     SamplesAdded,
     SamplesRemoved,
+    Trust,
     VectorsDiscarded,
     VectorsStaged,
 )
@@ -50,7 +53,9 @@ class Tables:
         row_of: the row of each present sample.
         labels: the labels.
         audit_keys: the audit's keys of the samples, by row.
+        leases: who holds which samples.
         sample_version: grows with every event that changes samples.
+        version: grows with every event but those of leases, which no snapshot shows.
     """
 
     def __init__(self, created: DatasetCreated, graph: NeighbourGraph) -> None:
@@ -66,28 +71,30 @@ class Tables:
         self.labels = LabelTable()
         self.audit_keys = AuditKeys()
         self.nodes = Nodes(graph, created.dimension)
+        self.leases = LeaseTable()
         self.sample_version = 0
+        self.version = 0
 
     def check(self, event: Event, limits: Limits) -> None:
         """Refuse an event that does not fit the present state.
 
         Raises:
             ServiceError: DATASET_FULL, UNKNOWN_SAMPLE, UNKNOWN_LABEL, OUT_OF_RANGE, DUPLICATE_ID,
-                BAD_TENSOR, ENCODER_MISMATCH or VECTORS_MISSING.
+                BAD_TENSOR, ENCODER_MISMATCH, VECTORS_MISSING, UNKNOWN_LEASE or QUEUE_FULL.
+            SamplesTaken: samples to be leased are not free, or not there, any more.
         """
+        if isinstance(event, LeaseEvent):
+            most = limits.max_leased_samples
+            lease_events.check(event, self.leases, self.row_of, self.labels, most)
+            return
         match event:
             case SamplesAdded(ids=ids, vectors=vectors):
                 checks.dimension(vectors, self.encoder.dimension)
                 self._check_room(len(set(ids) - self.row_of.keys()), 0, limits)
             case SamplesRemoved(ids=ids):
                 self._check_known(ids, "sample_ids[{}]")
-            case VectorsStaged(encoder_digest=digest, ids=ids, vectors=vectors):
-                self._check_staging(digest, vectors)
-                self._check_known(ids, "sample_ids[{}]")
-            case VectorsDiscarded(encoder_digest=digest):
-                self._check_staged(digest)
-            case EncoderChanged(encoder_digest=digest):
-                self._check_complete(self._check_staged(digest))
+            case VectorsStaged() | VectorsDiscarded() | EncoderChanged():
+                self._check_move(event)
             case LabelsAdded(sample_ids=ids):
                 self._check_known(ids, "labels[{}].sample_id")
             case LabelsRemoved(sample_ids=ids, annotators=annotators):
@@ -103,6 +110,10 @@ class Tables:
 
     def apply(self, event: Event) -> None:
         """Carry out an event. `flush` must follow before the graph is read."""
+        if isinstance(event, LeaseEvent):
+            lease_events.apply(event, self.leases, self.row_of)
+            return
+        self.version += 1
         match event:
             case SamplesAdded():
                 self._add_samples(event)
@@ -110,9 +121,8 @@ class Tables:
                 self._remove_samples(ids)
             case VectorsStaged() | VectorsDiscarded() | EncoderChanged():
                 self._move(event)
-            case LabelsAdded(sample_ids=ids, annotators=annotators, classes=classes, trusts=trusts):
-                for sample, annotator, index, trust in zip(ids, annotators, classes, trusts, strict=True):
-                    self.labels.put(self.row_of[sample], annotator, index, trust)
+            case LabelsAdded():
+                self._add_labels(event)
             case LabelsRemoved(sample_ids=ids, annotators=annotators):
                 for sample, annotator in zip(ids, annotators, strict=True):
                     self.labels.drop(self.row_of[sample], annotator)
@@ -149,6 +159,14 @@ class Tables:
             self.nodes.put(row, key, event.vectors[i])
         self.sample_version += 1
 
+    def _add_labels(self, event: LabelsAdded) -> None:
+        columns = event.sample_ids, event.annotators, event.classes, event.trusts
+        for sample, annotator, index, trust in zip(*columns, strict=True):
+            row = self.row_of[sample]
+            self.labels.put(row, annotator, index, trust)
+            if trust is Trust.VERIFIED:
+                self.leases.drop(row)
+
     def _move(self, event: VectorsStaged | VectorsDiscarded | EncoderChanged) -> None:
         staging = self.staging
         if isinstance(event, VectorsStaged):
@@ -172,6 +190,7 @@ class Tables:
             row = self.row_of.pop(sample)
             self.ids[row] = None
             self.labels.drop_sample(row)
+            self.leases.drop(row)
             self.nodes.detach(row)
             if self.staging is not None:
                 self.staging.drop(row)
@@ -196,6 +215,15 @@ class Tables:
             if count > most:
                 message = f"the dataset would hold {count} {what}; at most {most} are allowed"
                 raise FailedPrecondition("DATASET_FULL", message, limit=most, value=count)
+
+    def _check_move(self, event: VectorsStaged | VectorsDiscarded | EncoderChanged) -> None:
+        if isinstance(event, VectorsStaged):
+            self._check_staging(event.encoder_digest, event.vectors)
+            self._check_known(event.ids, "sample_ids[{}]")
+            return
+        staging = self._check_staged(event.encoder_digest)
+        if isinstance(event, EncoderChanged):
+            self._check_complete(staging)
 
     def _check_staging(self, digest: str, vectors: npt.NDArray[np.float16]) -> None:
         """Refuse to stage vectors of the dataset's own encoder, or of another than those that wait."""

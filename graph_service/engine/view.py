@@ -86,6 +86,11 @@ class GraphView:
                 return float(self.similarities[holder, found[0]])
         raise KeyError(f"{node} and {other} are not neighbours")
 
+    def indices(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the samples in these rows of the tables, int64; those not of this view are left out."""
+        found = self.index_of_row[rows[rows < len(self.index_of_row)]]
+        return found[found >= 0]
+
     def nodes_at(self, slots: Int32) -> Int32:
         """Return the nodes in these slots, of any shape; -1 for -1."""
         if not len(self.node_of_slot):

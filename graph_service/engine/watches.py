@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from graph_service.engine import checks
-from graph_service.engine.core import Core
+from graph_service.engine.core import Core, milliseconds
 from graph_service.engine.limits import Limits
 from graph_service.engine.watching import Changes, Watch
 from graph_service.log.base import Store
@@ -20,8 +20,10 @@ _RETRY_AFTER = 5.0
 class WatchCases(Core):
     """Watch what is believed; the arguments are those of `Core`."""
 
-    def __init__(self, store: Store, limits: Limits | None = None) -> None:
-        super().__init__(store, limits)
+    def __init__(
+        self, store: Store, limits: Limits | None = None, *, clock: Callable[[], int] = milliseconds
+    ) -> None:
+        super().__init__(store, limits, clock=clock)
         self._watchers = 0
         self._watchers_lock = threading.Lock()
 

@@ -18,7 +18,7 @@ class Write:
 
     Attributes:
         request_id: 1 to 128 printable characters, unique to this write among those of its dataset.
-        event: what is to happen. Equal requests must make equal events.
+        event: what is to happen. Equal requests must make events that are equal `as_asked`.
     """
 
     request_id: str

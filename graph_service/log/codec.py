@@ -3,7 +3,7 @@
 An encoded event is the CRC-32 of what follows (4 bytes, little-endian), then one MessagePack array:
 the format's version, the kind of event, and the event's columns. Vectors are their raw float16 bytes, and
 each distinct annotator is written once. A label with an 8-character sample id costs 12 bytes in a batch, and
-alone 25 and its annotator.
+alone 25 and its annotator. A lease costs some 30 bytes and those of its id, annotator and sample ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service import events
-from graph_service.events import Event, Method, Propagation, Trust
+from graph_service.events import Event, LeaseEvent, Method, Propagation, Trust
 
 __all__ = ["VERSION", "decode", "encode"]
 
@@ -28,6 +28,13 @@ _FLOAT16 = np.dtype("<f2")
 # The numbers are on disk for ever: never use one again for something else.
 _CREATED, _UPDATED, _SAMPLES_ADDED, _SAMPLES_REMOVED, _LABELS_ADDED, _LABELS_REMOVED = range(1, 7)
 _VECTORS_STAGED, _VECTORS_DISCARDED, _ENCODER_CHANGED = range(7, 10)
+_LEASE_KINDS: dict[int, type[LeaseEvent]] = {
+    10: events.SamplesLeased,
+    11: events.LeaseRenewed,
+    12: events.LeaseReleased,
+}
+"""Their columns are their fields as they are."""
+_LEASE_NUMBERS = {kind: number for number, kind in _LEASE_KINDS.items()}
 
 
 def encode(event: Event) -> bytes:
@@ -59,6 +66,8 @@ def decode(data: bytes) -> Event:
 
 
 def _columns(event: Event) -> list[Any]:
+    if isinstance(event, events.LeaseEvent):
+        return [_LEASE_NUMBERS[type(event)], *vars(event).values()]
     match event:
         case events.DatasetCreated(name, dimension, digest, classes, neighbours, spread):
             spreads = [spread.method, spread.temperature, spread.steps]
@@ -69,19 +78,29 @@ def _columns(event: Event) -> list[Any]:
             return [_SAMPLES_ADDED, ids, *_raw(vectors), hashes]
         case events.SamplesRemoved(ids):
             return [_SAMPLES_REMOVED, ids]
-        case events.VectorsStaged(digest, ids, vectors, hashes):
-            return [_VECTORS_STAGED, digest, ids, *_raw(vectors), hashes]
-        case events.VectorsDiscarded(digest):
-            return [_VECTORS_DISCARDED, digest]
-        case events.EncoderChanged(digest):
-            return [_ENCODER_CHANGED, digest]
+        case events.VectorsStaged() | events.VectorsDiscarded() | events.EncoderChanged():
+            return _encoder_columns(event)
         case events.LabelsAdded(samples, annotators, classes_of, trusts):
             return [_LABELS_ADDED, samples, *_distinct(annotators), classes_of, trusts]
         case events.LabelsRemoved(samples, annotators):
             return [_LABELS_REMOVED, samples, *_distinct(annotators)]
 
 
+def _encoder_columns(
+    event: events.VectorsStaged | events.VectorsDiscarded | events.EncoderChanged,
+) -> list[Any]:
+    match event:
+        case events.VectorsStaged(digest, ids, vectors, hashes):
+            return [_VECTORS_STAGED, digest, ids, *_raw(vectors), hashes]
+        case events.VectorsDiscarded(digest):
+            return [_VECTORS_DISCARDED, digest]
+        case events.EncoderChanged(digest):
+            return [_ENCODER_CHANGED, digest]
+
+
 def _event(kind: int, columns: Sequence[Any]) -> Event:
+    if kind in _LEASE_KINDS:
+        return _LEASE_KINDS[kind](*columns)
     if kind == _CREATED:
         name, dimension, digest, names, neighbours, (method, temperature, steps) = columns
         spread = Propagation(Method(method), temperature, steps)

@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 
+from graph_service.events import Event, as_asked
 from graph_service.log import codec
 from graph_service.log.base import Entry, Receipt, Write
 from graph_service.log.connection import RETRY_AFTER, reported, script
@@ -82,7 +83,7 @@ class RedisLog:
         arguments: list[Any] = [self._epoch, "" if after is None else after, REMEMBERED]
         for write in writes:
             event = codec.encode(write.event)
-            arguments += [write.request_id, digest(event), event]
+            arguments += [write.request_id, digest(write.event, event), event]
         status, *rest = self._run_append(keys, arguments)
         if status == b"FENCED":
             raise self._fenced()
@@ -154,9 +155,11 @@ class RedisLog:
             raise damaged(self._name, revision, str(error)) from error
 
 
-def digest(event: bytes) -> bytes:
-    """Return what tells one encoded event from another, 16 bytes."""
-    return hashlib.blake2b(event, digest_size=_DIGEST_BYTES).digest()
+def digest(event: Event, encoded: bytes) -> bytes:
+    """Return what tells one request's event from another's, 16 bytes."""
+    asked = as_asked(event)
+    told = encoded if asked is event else codec.encode(asked)
+    return hashlib.blake2b(told, digest_size=_DIGEST_BYTES).digest()
 
 
 def find(client: redis.Redis, keys: Keys, write: Write) -> Receipt | None:
@@ -165,7 +168,7 @@ def find(client: redis.Redis, keys: Keys, write: Write) -> Receipt | None:
         known: Any = client.get(keys.request(write.request_id))
     if known is None:
         return None
-    if known[:_DIGEST_BYTES] != digest(codec.encode(write.event)):
+    if known[:_DIGEST_BYTES] != digest(write.event, codec.encode(write.event)):
         raise _reused(write)
     return Receipt(int(known[_DIGEST_BYTES:]), repeated=True)
 

@@ -117,7 +117,7 @@ class RedisStore:
         with reported():
             made = self._create(
                 keys=[_CATALOGUE, keys.log, keys.epoch, keys.request(write.request_id)],
-                args=[name, uid, REMEMBERED, write.request_id, digest(event), event],
+                args=[name, uid, REMEMBERED, write.request_id, digest(write.event, event), event],
             )
         return self._hold(name, keys, _FIRST_EPOCH) if made else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graph_service.rpc import convert, flags
 from graph_service.rpc.calls import Context
 from graph_service.rpc.encoders import EncoderCalls
+from graph_service.rpc.leases import LeaseCalls, lease_to, terms_from
 from graph_service.rpc.watching import WatchCalls
 from vicinal.graph.v1 import graph_pb2 as pb
 from vicinal.wire import tensors
@@ -17,7 +18,7 @@ _PAGE_SIZE = 10_000
 _FLAG_PAGE_SIZE = 100
 
 
-class GraphServicer(EncoderCalls, WatchCalls):
+class GraphServicer(EncoderCalls, LeaseCalls, WatchCalls):
     """The service on the wire; see `Calls` for its arguments."""
 
     # -- datasets ----------------------------------------------------------------------------------------
@@ -152,7 +153,9 @@ class GraphServicer(EncoderCalls, WatchCalls):
     async def SuggestSamples(
         self, request: pb.SuggestSamplesRequest, context: Context
     ) -> pb.SuggestSamplesResponse:
-        outcome = await self._read(
+        lease = terms_from(request)
+        carry_out = self._read if lease is None else self._wait  # for its turn, and for the log
+        outcome = await carry_out(
             request,
             self._engine.suggest_samples,
             request.dataset,
@@ -163,9 +166,13 @@ class GraphServicer(EncoderCalls, WatchCalls):
             seed=request.seed,
             exclude=request.exclude_sample_ids,
             evidence_count=request.evidence_count,
+            lease=lease,
         )
-        items = map(convert.suggestion_to, outcome.items)
-        return pb.SuggestSamplesResponse(revision=outcome.revision, suggestions=items)
+        return pb.SuggestSamplesResponse(
+            revision=outcome.revision,
+            suggestions=map(convert.suggestion_to, outcome.items),
+            lease=None if outcome.lease is None else lease_to(outcome.lease),
+        )
 
     async def EstimateAccuracy(
         self, request: pb.EstimateAccuracyRequest, context: Context
