@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from graph_service.index.holders import Holders
 from graph_service.index.vectors import Float32Array, Int32Array
 
 __all__ = ["Index", "Survey"]
@@ -72,7 +74,9 @@ class Index(Protocol):
         """
         ...
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
+    def survey(
+        self, queries: Float32Array, k: int, radii: Float32Array, holders: Callable[[], Holders]
+    ) -> Survey:
         """`search`, and in the same pass the slots nearer to a query than their radius.
 
         Args:
@@ -80,8 +84,8 @@ class Index(Protocol):
             k: as for `search`.
             radii: float32, one for each slot up to the highest held: slot j is touched by a query whose
                 similarity to it exceeds radii[j]. Infinity: never touched.
-            neighbours: int32 (len(radii), any), whom each slot lists now, held slots or -1. An approximate
-                index finds its way by them.
+            holders: who lists each slot up to the highest held. An approximate index finds its way by them,
+                and only one that does asks for them.
 
         Returns:
             All touches, but for what an approximate index misses.

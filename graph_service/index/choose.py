@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 from weakref import ref
 
@@ -12,6 +13,7 @@ import numpy as np
 from graph_service.index.base import Index, Survey
 from graph_service.index.exact import ExactIndex
 from graph_service.index.hnsw import HnswIndex
+from graph_service.index.holders import Holders
 from graph_service.index.threads import CORES
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable
 
@@ -120,9 +122,11 @@ class AutoIndex:
         """Up to the switch."""
         return count <= self._switch_at
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
+    def survey(
+        self, queries: Float32Array, k: int, radii: Float32Array, holders: Callable[[], Holders]
+    ) -> Survey:
         """See `Index.survey`."""
-        return self._answering.survey(queries, k, radii, neighbours)
+        return self._answering.survey(queries, k, radii, holders)
 
     @property
     def _answering(self) -> Index:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.index.base import Survey
+from graph_service.index.holders import Holders
 from graph_service.index.ranking import empty_lists, exceeding, select
 from graph_service.index.vectors import WIDENED, BoolArray, Float32Array, Int32Array, UnitVectors, grown
 
@@ -64,7 +65,13 @@ class ExactIndex:
         untouchable = np.full(self._end, np.inf, dtype=np.float32)
         return self._survey(queries, k, untouchable)[:2]
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:  # noqa: ARG002
+    def survey(
+        self,
+        queries: Float32Array,
+        k: int,
+        radii: Float32Array,
+        holders: Callable[[], Holders],  # noqa: ARG002
+    ) -> Survey:
         """See `Index.survey`. Misses nothing."""
         return self._survey(queries, k, radii)
 

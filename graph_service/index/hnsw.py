@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import hnswlib
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.index.base import Survey
 from graph_service.index.exact import ExactIndex
+from graph_service.index.holders import Holders
 from graph_service.index.joining import join
 from graph_service.index.threads import CORES
 from graph_service.index.vectors import Float32Array, Int32Array, VectorTable, grown
@@ -101,12 +104,14 @@ class HnswIndex:
         """Never: even where a scan answers, it is because the graph cannot."""
         return False
 
-    def survey(self, queries: Float32Array, k: int, radii: Float32Array, neighbours: Int32Array) -> Survey:
+    def survey(
+        self, queries: Float32Array, k: int, radii: Float32Array, holders: Callable[[], Holders]
+    ) -> Survey:
         """See `Index.survey`. Sees touches among a query's nearest and those who list them; see `join`."""
         found = self._query(queries, max(k, self.ef_search))
         if found is None:
-            return self._scan.survey(queries, k, radii, neighbours)
-        return join(self._vectors, queries, found, k, radii, neighbours)
+            return self._scan.survey(queries, k, radii, holders)
+        return join(self._vectors, queries, found, k, radii, holders())
 
     def _query(self, queries: Float32Array, k: int) -> tuple[Int32Array, Float32Array] | None:
         """The k nearest by the graph; None where a scan is the better or the only way."""

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from graph_service.index.base import Survey
 from graph_service.index.half import Bits, dot_with, kernel
+from graph_service.index.holders import Holders
 from graph_service.index.ranking import insert
 from graph_service.index.threads import CORES, in_parts
-from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors
+from graph_service.index.vectors import Float32Array, Int32Array, UnitVectors
 
 __all__ = ["join"]
 
@@ -27,8 +28,6 @@ Touches = tuple[Int64Array, Int32Array, Float32Array]
 
 _LEAST_PART = 64
 """Queries worth a thread."""
-_LEAST_LISTS = 65_536
-"""Lists worth a thread."""
 
 
 def join(
@@ -37,11 +36,11 @@ def join(
     found: tuple[Int32Array, Float32Array],
     k: int,
     radii: Float32Array,
-    neighbours: Int32Array,
+    holders: Holders,
 ) -> Survey:
     """What queries find, once all who list one of the w nodes found are looked at too.
 
-    Costs a pass over all lists and, for each query, about w (1 + mean length of a list) products.
+    Costs about w (1 + mean length of a list) products a query, fewer where the w have holders in common.
 
     Args:
         vectors: of all slots.
@@ -50,9 +49,8 @@ def join(
             least k.
         k: length of the lists returned.
         radii: as for `Index.survey`.
-        neighbours: int32 (slots, any), the lists, padded with -1.
+        holders: who lists each slot.
     """
-    starts, holders = _holders(neighbours, found[0])
     seen, seen_similarities = np.ascontiguousarray(found[0]), np.ascontiguousarray(found[1])
     slots, similarities = seen[:, :k].copy(), seen_similarities[:, :k].copy()
 
@@ -65,8 +63,9 @@ def join(
             seen_similarities[low:high],
             slots[low:high],
             similarities[low:high],
-            starts,
-            holders,
+            holders.pool,
+            holders.starts,
+            holders.counts,
             radii,
         )
         return rows + low, touched, touch_similarities
@@ -77,75 +76,26 @@ def join(
     return Survey(slots, similarities, *touches)
 
 
-def _holders(neighbours: Int32Array, named: Int32Array) -> tuple[Int64Array, Int32Array]:
-    """Who lists a named slot: those who list slot j are holders[starts[j] : starts[j + 1]]."""
-    # One entry more than there are slots, so that padding, -1, marks nothing.
-    wanted = np.zeros(max(len(neighbours), int(named.max(initial=-1)) + 1) + 1, np.bool_)
-    wanted[named] = True
-    wanted[-1] = False
-    parts = in_parts(
-        lambda low, high: _entries(neighbours, wanted, low, high),
-        len(neighbours),
-        max(_LEAST_LISTS, -(-len(neighbours) // CORES)),
-    )
-    return _grouped(neighbours, np.concatenate([np.zeros(0, np.int64), *parts]), len(wanted))
-
-
-@kernel
-def _entries(neighbours: Int32Array, wanted: BoolArray, low: int, high: int) -> Int64Array:
-    """The places, row · k + column, of the entries in rows `low` to `high` - 1 that name a wanted slot."""
-    k = neighbours.shape[1]
-    count = 0
-    for i in range(low, high):
-        for t in range(k):
-            count += wanted[neighbours[i, t]]
-    places = np.empty(count, np.int64)
-    count = 0
-    for i in range(low, high):
-        for t in range(k):
-            if wanted[neighbours[i, t]]:
-                places[count] = i * k + t
-                count += 1
-    return places
-
-
-@kernel
-def _grouped(neighbours: Int32Array, places: Int64Array, slots: int) -> tuple[Int64Array, Int32Array]:
-    """The rows of the entries at `places`, by the slot that the entry names: a counting sort."""
-    k = neighbours.shape[1]
-    starts = np.zeros(slots + 1, np.int64)
-    for place in places:
-        starts[neighbours[place // k, place % k] + 1] += 1
-    for j in range(slots):
-        starts[j + 1] += starts[j]
-    ends = starts.copy()
-    holders = np.empty(len(places), np.int32)
-    for place in places:
-        named = neighbours[place // k, place % k]
-        holders[ends[named]] = place // k
-        ends[named] += 1
-    return starts, holders
-
-
 @kernel
 def _candidates(
-    found: Int32Array, starts: Int64Array, holders: Int32Array, seen: Int32Array, mark: int
+    found: Int32Array, pool: Int32Array, starts: Int64Array, counts: Int32Array, seen: Int32Array, mark: int
 ) -> Int32Array:
     """The slots one query found, then those who list one of them, each once; their `seen` becomes `mark`."""
     named = 0
     most = 0
     while named < len(found) and found[named] >= 0:
         seen[found[named]] = mark
-        most += starts[found[named] + 1] - starts[found[named]]
+        most += counts[found[named]]
         named += 1
     slots = np.empty(named + most, np.int32)
     slots[:named] = found[:named]
     count = named
     for t in range(named):
-        for p in range(starts[found[t]], starts[found[t] + 1]):
-            if seen[holders[p]] != mark:
-                seen[holders[p]] = mark
-                slots[count] = holders[p]
+        start = starts[found[t]]
+        for p in range(start, start + counts[found[t]]):
+            if seen[pool[p]] != mark:
+                seen[pool[p]] = mark
+                slots[count] = pool[p]
                 count += 1
     return slots[:count]
 
@@ -154,7 +104,7 @@ def _candidates(
 def _join(
     queries: Float32Array, bits: Bits, scales: Float32Array, found: Int32Array,
     found_similarities: Float32Array, slots: Int32Array, similarities: Float32Array,
-    starts: Int64Array, holders: Int32Array, radii: Float32Array,
+    pool: Int32Array, starts: Int64Array, counts: Int32Array, radii: Float32Array,
 ) -> tuple[Int64Array, Int32Array, Float32Array]:  # fmt: skip
     """Improve the lists of queries in place, and return the touches: query, slot, similarity."""
     room = 4 * slots.size + 64
@@ -164,7 +114,7 @@ def _join(
     count = 0
     seen = np.full(len(starts), -1, np.int32)
     for q in range(len(queries)):
-        candidates = _candidates(found[q], starts, holders, seen, q)
+        candidates = _candidates(found[q], pool, starts, counts, seen, q)
         if count + len(candidates) > room:
             room = 2 * room + len(candidates)
             rows, touched = _longer(rows, room), _longer(touched, room)

@@ -58,7 +58,7 @@ def take_in(
     rows: npt.NDArray[np.integer],
     slots: Int32Array,
     similarities: Float32Array,
-) -> None:
+) -> Int32Array:
     """Merges candidates into ranked lists, in place. O(candidates · k), and mostly far less.
 
     Args:
@@ -66,22 +66,31 @@ def take_in(
         rows: (t,), the list each candidate is for.
         slots: int32 (t,), the candidates, none of them in its list already.
         similarities: float32 (t,).
+
+    Returns:
+        What each pushed out of its list, int32 (t,): -1 where there was room, itself where it did not enter.
     """
-    _take_in(*lists, rows, slots, similarities)
+    return _take_in(*lists, rows, slots, similarities)
 
 
 @kernel
 def _take_in(
     list_slots: Int32Array, list_similarities: Float32Array, rows: npt.NDArray[np.integer],
     slots: Int32Array, similarities: Float32Array,
-) -> None:  # fmt: skip
+) -> Int32Array:  # fmt: skip
+    out = np.empty(len(rows), np.int32)
     for c in range(len(rows)):
-        insert(list_slots[rows[c]], list_similarities[rows[c]], slots[c], similarities[c])
+        out[c] = insert(list_slots[rows[c]], list_similarities[rows[c]], slots[c], similarities[c])
+    return out
 
 
 @kernel
-def insert(slots: Int32Array, similarities: Float32Array, slot: int, similarity: np.float32) -> None:
-    """Put a slot where it belongs in one ranked list, whose last leaves it; nowhere if behind the last."""
+def insert(slots: Int32Array, similarities: Float32Array, slot: int, similarity: np.float32) -> int:
+    """Put a slot where it belongs in one ranked list, whose last leaves it; nowhere if behind the last.
+
+    Return the slot that is out then, -1 if none is.
+    """
+    last: int = slots[-1]
     place = len(slots)
     while place > 0 and (
         similarities[place - 1] < similarity
@@ -90,5 +99,7 @@ def insert(slots: Int32Array, similarities: Float32Array, slot: int, similarity:
         if place < len(slots):
             slots[place], similarities[place] = slots[place - 1], similarities[place - 1]
         place -= 1
-    if place < len(slots):
-        slots[place], similarities[place] = slot, similarity
+    if place == len(slots):
+        return slot
+    slots[place], similarities[place] = slot, similarity
+    return last

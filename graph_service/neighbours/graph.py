@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from graph_service.index.base import Index
 from graph_service.index.choose import SWITCH_AT, IndexKind, make_index
-from graph_service.index.ranking import empty_lists, take_in
 from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors, VectorTable, grown
 from graph_service.neighbours.bulk import build_lists
+from graph_service.neighbours.lists import Lists
 
 __all__ = ["NeighbourGraph"]
 
@@ -57,7 +57,7 @@ class NeighbourGraph:
         self._index = (
             index(self._vectors) if callable(index) else make_index(index, self._vectors, switch_at=switch_at)
         )
-        self._neighbours, self._similarities = empty_lists(0, k)
+        self._lists = Lists(k)
         self._alive: BoolArray = np.zeros(0, dtype=np.bool_)
         # Which slots have a list and are in the index: those alive, but for what waits to be settled.
         self._settled: BoolArray = np.zeros(0, dtype=np.bool_)
@@ -83,12 +83,12 @@ class NeighbourGraph:
 
         A read-only view that later updates write through or abandon: copy what must last.
         """
-        return _read_only(self._neighbours[: self._capacity])
+        return _read_only(self._lists.neighbours[: self._capacity])
 
     @property
     def similarities(self) -> Float32Array:
         """Their cosines in [-1, 1], float32 (capacity, k), padded with -inf. A view like `neighbours`."""
-        return _read_only(self._similarities[: self._capacity])
+        return _read_only(self._lists.similarities[: self._capacity])
 
     @property
     def alive(self) -> BoolArray:
@@ -175,12 +175,11 @@ class NeighbourGraph:
             return
         self._index.remove(listed)
         self._settled[listed] = False
-        self._neighbours[listed] = -1
-        self._similarities[listed] = -np.inf
+        self._lists.clear(listed)
         # One entry more than there are slots, so that padding, -1, reads False.
         gone = np.zeros(self._capacity + 1, dtype=np.bool_)
         gone[listed] = True
-        holders = np.flatnonzero(gone[self._neighbours[: self._capacity]].any(axis=1)).astype(np.int32)
+        holders = np.flatnonzero(gone[self._lists.neighbours[: self._capacity]].any(axis=1)).astype(np.int32)
         for part in self._batches(holders):
             self._write(part, *self._index.search(self._vectors[part], self.k + 1))
 
@@ -204,7 +203,7 @@ class NeighbourGraph:
     def _rebuild(self, newcomers: Int32Array) -> None:
         """Makes all lists anew."""
         nodes = np.flatnonzero(self._alive).astype(np.int32)
-        self._neighbours[nodes], self._similarities[nodes] = build_lists(self._vectors, nodes, self.k)
+        self._lists.write(nodes, *build_lists(self._vectors, nodes, self.k))
         self._index.add(newcomers)
         self._settled[newcomers] = True
 
@@ -212,29 +211,23 @@ class NeighbourGraph:
         """Finds the neighbours of newcomers, and enters them into others' lists."""
         self._index.add(slots)
         # Newcomers and dead slots have empty lists, and must not be touched through them.
-        radii = np.where(self._settled, self._similarities[:, -1], np.float32(np.inf))[: self._capacity]
-        lists = self._neighbours[: self._capacity]
-        survey = self._index.survey(self._vectors[slots], self.k + 1, radii, lists)
+        farthest = self._lists.similarities[: self._capacity, -1]
+        radii = np.where(self._settled[: self._capacity], farthest, np.float32(np.inf))
+        survey = self._index.survey(self._vectors[slots], self.k + 1, radii, self._lists.holders)
         self._settled[slots] = True
         self._write(slots, survey.slots, survey.similarities)
-        take_in(
-            (self._neighbours, self._similarities),
-            survey.touched,
-            slots[survey.rows],
-            survey.touch_similarities,
-        )
+        self._lists.take_in(survey.touched, slots[survey.rows], survey.touch_similarities)
 
     def _write(self, nodes: Int32Array, slots: Int32Array, similarities: Float32Array) -> None:
         """Makes lists of k + 1 found the lists of `nodes`, each without the node itself."""
         # Stable: others keep their order before the node itself, which among duplicates may be missing.
         order = np.argsort(slots == nodes[:, None], axis=1, kind="stable")[:, : self.k]
-        self._neighbours[nodes] = np.take_along_axis(slots, order, axis=1)
-        self._similarities[nodes] = np.take_along_axis(similarities, order, axis=1)
+        neighbours = np.take_along_axis(slots, order, axis=1)
+        self._lists.write(nodes, neighbours, np.take_along_axis(similarities, order, axis=1))
 
     def _make_room(self, capacity: int) -> None:
         self._capacity = max(self._capacity, capacity)
-        self._neighbours = grown(self._neighbours, capacity, -1)
-        self._similarities = grown(self._similarities, capacity, -np.inf)
+        self._lists.make_room(capacity)
         self._alive = grown(self._alive, capacity, fill=False)
         self._settled = grown(self._settled, capacity, fill=False)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from graph_service.index import AutoIndex, ExactIndex, HnswIndex, Index, VectorTable
+from graph_service.index.holders import Holders
 from graph_service.index.vectors import Float32Array, Int32Array
 
 DIMENSION = 16
@@ -51,15 +52,15 @@ class Bench:
         slots = np.array(sorted(self.held), dtype=np.int32)
         return slots, queries @ np.array([self.held[slot] for slot in slots]).reshape(-1, DIMENSION).T
 
-    def lists(self, slots: int) -> Int32Array:
-        """Whom each slot lists: the K nearest others, int32 (slots, K); -1 where there is none."""
+    def holders(self, slots: int) -> Callable[[], Holders]:
+        """Who lists each slot, where each lists the K nearest others."""
         held = np.array(sorted(self.held), dtype=np.int32)
         _, products = self.similarities(np.array([self.held[slot] for slot in held]))
         np.fill_diagonal(products, -np.inf)
         lists = np.full((slots, K), -1, dtype=np.int32)
         width = min(K, len(held) - 1)
         lists[held, :width] = held[np.argsort(-products, axis=1)[:, :width]]
-        return lists
+        return lambda: Holders(lists)
 
     def check_search(self, queries: Float32Array, k: int = K, recall: float = 0.97) -> None:
         """Right shape, order, padding and similarities; every slot held and named once; the nearest found."""
@@ -186,7 +187,7 @@ def test_identical_vectors(bench: Bench, rng: np.random.Generator) -> None:
     bench.remove(span(0, 200))
     bench.check_search(vectors[[0, 1, 700]], k=30, recall=0)
     radii = np.full(900, 0.5, dtype=np.float32)
-    survey = bench.index.survey(vectors[:300], K, radii, bench.lists(900))
+    survey = bench.index.survey(vectors[:300], K, radii, bench.holders(900))
     assert np.isin(survey.touched, list(bench.held)).all()
 
 
@@ -210,7 +211,7 @@ def test_a_survey_finds_neighbours_and_touches(bench: Bench, rng: np.random.Gene
     radii[held] = bench.index.search(bench.table[held], K + 1)[1][:, -1]
     radii[::7] = np.inf
 
-    survey = bench.index.survey(queries, K, radii, bench.lists(1000))
+    survey = bench.index.survey(queries, K, radii, bench.holders(1000))
 
     best = np.sort(products, axis=1)[:, : -K - 1 : -1]
     assert np.mean(np.abs(survey.similarities - best) <= 1e-6) >= 0.97
@@ -233,14 +234,14 @@ def test_a_survey_finds_neighbours_and_touches(bench: Bench, rng: np.random.Gene
 def test_a_flood_of_touches_is_told_whole(bench: Bench, rng: np.random.Generator) -> None:
     bench.add(span(0, 300), unit(rng, 300))
     queries = unit(rng, 500)
-    survey = bench.index.survey(queries, K, np.full(300, -np.inf, dtype=np.float32), bench.lists(300))
+    survey = bench.index.survey(queries, K, np.full(300, -np.inf, dtype=np.float32), bench.holders(300))
     touched = set(zip(survey.rows.tolist(), survey.touched.tolist(), strict=True))
     assert len(touched) == len(survey.rows) == 500 * 300
 
 
 def test_a_survey_of_fewer_than_asked_for(bench: Bench, rng: np.random.Generator) -> None:
     bench.add(span(0, 4), unit(rng, 4))
-    survey = bench.index.survey(unit(rng, 3), K, np.full(4, -np.inf, dtype=np.float32), bench.lists(4))
+    survey = bench.index.survey(unit(rng, 3), K, np.full(4, -np.inf, dtype=np.float32), bench.holders(4))
     assert survey.slots.shape == (3, K)
     assert (survey.slots[:, 4:] == -1).all()
     assert np.isneginf(survey.similarities[:, 4:]).all()

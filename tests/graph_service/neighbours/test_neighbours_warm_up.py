@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from graph_service.index import half, joining, ranking
+from graph_service.index import half, holders, joining, ranking
 from graph_service.linear.basis import fit_basis
 from graph_service.neighbours import NeighbourGraph, bulk, forest
 from graph_service.neighbours.warm_up import warm_up
 
-MODULES = (half, joining, ranking, bulk, forest)
+MODULES = (half, holders, joining, ranking, bulk, forest)
 
 
 def compiled() -> dict[str, int]:
