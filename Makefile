@@ -15,7 +15,11 @@ SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format stubs sync-client bench bench-serving bench-scale storm test-crash docker-check lock clean
+# Labelling platforms that are tested whole, each in an environment of its own: tests/integrations/NAME, with
+# the requirements.txt that is its lock.
+PLATFORMS := cvat
+
+.PHONY: help demo test test-integrations lint format stubs sync-client bench bench-serving bench-scale storm test-crash docker-check lock clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12]'
@@ -27,6 +31,11 @@ demo: .venv/.demo ## label, propagate and flag real images, and write a report p
 
 test: lint docker-check ## everything that must hold: lint, then the tests
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-integrations: $(PLATFORMS:%=test-integrations-%) ## the labelling platforms, each in an environment of its own
+
+test-integrations-%: .integrations/%/.ready
+	.integrations/$*/bin/python -m pytest tests/integrations/$* $(PYTEST_FLAGS)
 
 lint: .venv/.dev ## style, types, and that what is generated is up to date
 	$(BIN)/ruff format --check .
@@ -81,6 +90,15 @@ clean: ## remove caches and builds; .venv stays
 
 $(BIN)/python:
 	@python=$$(.ci/check-machine '$(PYTHON)') && echo "making .venv with $$python" && "$$python" -m venv .venv
+
+
+.integrations/%/.ready: tests/integrations/%/requirements.txt pyproject.toml | $(BIN)/python
+	@echo 'installing what tests/integrations/$* needs into .integrations/$* (once)'
+	$(BIN)/python -m venv .integrations/$*
+	.integrations/$*/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
+.PRECIOUS: .integrations/%/.ready
 
 .venv/.demo: pyproject.toml requirements.lock | $(BIN)/python
 	@echo 'installing vicinal into .venv (once; a minute or two)'
