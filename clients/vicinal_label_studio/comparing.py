@@ -1,0 +1,93 @@
+"""Annotations beside labels: what must be written so that vicinal says what Label Studio says. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vicinal_client import Label, LabelKey, Trust
+from vicinal_label_studio.objects import ANNOTATORS, Annotation, Task, sample_id
+
+__all__ = ["Difference", "Existing", "difference", "labels_of"]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """How far to believe annotations that were there before vicinal was.
+
+    Attributes:
+        trust: what they get.
+        connected_at: when the back end was connected; None where it is not yet, and all are from before.
+    """
+
+    trust: Trust
+    connected_at: datetime | None
+
+    def trust_of(self, annotation: Annotation) -> Trust:
+        """Return the trust of the label that an annotation states; one changed since was looked at since."""
+        if self.connected_at is not None and annotation.updated_at >= self.connected_at:
+            return Trust.VERIFIED
+        return self.trust
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What to write.
+
+    Attributes:
+        add: labels to state; they replace those of their sample and annotator.
+        remove: labels to take back.
+        unknown: tasks with an annotation whose choice is no class of the dataset, and that choice.
+    """
+
+    add: tuple[Label, ...]
+    remove: tuple[LabelKey, ...]
+    unknown: tuple[tuple[int, str], ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.remove)
+
+
+def labels_of(task: Task, existing: Existing) -> dict[str, Label]:
+    """Return the label that each annotator states by the annotations of a task.
+
+    Someone's last annotation counts; those that skip the task or choose nothing do not.
+    """
+    stated: dict[str, Label] = {}
+    for one in sorted(task.annotations, key=lambda one: (one.updated_at, one.id)):
+        if one.choice is not None and not one.cancelled:
+            trust = existing.trust_of(one)
+            stated[one.annotator] = Label(sample_id(task.id), one.choice, one.annotator, trust)
+    return stated
+
+
+def difference(
+    tasks: Iterable[Task], labels: Sequence[Label], classes: Sequence[str], existing: Existing
+) -> Difference:
+    """Return what must be written so that the labels of these tasks' samples are what annotators state.
+
+    Labels of others (whose annotator does not begin with `ANNOTATORS`), and of other samples, are left alone.
+
+    Args:
+        tasks: those that were looked at, each of which has a sample.
+        labels: all that the dataset holds.
+        classes: that the dataset has.
+        existing: how far to believe what was there before.
+    """
+    looked_at = {sample_id(task.id): task for task in tasks}
+    present = {
+        (label.sample_id, label.annotator): label
+        for label in labels
+        if label.sample_id in looked_at and label.annotator.startswith(ANNOTATORS)
+    }
+    known = set(classes)
+    add: list[Label] = []
+    unknown: list[tuple[int, str]] = []
+    for name, task in looked_at.items():
+        for annotator, label in labels_of(task, existing).items():
+            if label.class_name not in known:
+                unknown.append((task.id, label.class_name))
+            elif present.pop((name, annotator), None) != label:
+                add.append(label)
+    return Difference(tuple(add), tuple(LabelKey(*key) for key in present), tuple(unknown))
