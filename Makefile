@@ -9,22 +9,20 @@ PYTEST_FLAGS ?=
 
 BIN := .venv/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
+# Labelling platforms that are tested whole: tests/integrations/NAME, whose requirements.txt is its lock.
+PLATFORMS := cvat
 # Plain scripts, which mypy's `packages` in pyproject.toml do not cover.
 SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-# Labelling platforms that are tested whole, each in an environment of its own: tests/integrations/NAME, with
-# the requirements.txt that is its lock.
-PLATFORMS := cvat
-
 .PHONY: help demo test test-integrations lint format stubs sync-client bench bench-serving bench-scale storm test-crash docker-check lock clean
 
 help: ## list the targets
 	@echo 'make TARGET [PYTHON=python3.12]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.demo ## label, propagate and flag real images, and write a report page
 	$(BIN)/vicinal demo

@@ -1,0 +1,114 @@
+"""Labels both ways, by comparison: what is there is read on both sides, and the difference is written.
+
+People's and imported tags become labels of one annotator, CVAT. What others state in vicinal, and beliefs if
+asked for, become automatic tags, which are never read as labels: nothing comes back as an echo. So a run that
+was lost, doubled or cut short is made good by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vicinal_client import GraphClient, Label
+from vicinal_cvat.names import frame_of, sample_of
+from vicinal_cvat.tags import Stated, agreed, changes, stated
+
+if TYPE_CHECKING:
+    from vicinal_cvat.platform import CvatTask
+
+__all__ = ["ANNOTATOR", "Synced", "sync"]
+
+ANNOTATOR = "cvat"
+"""Whose labels the tags are. CVAT's API does not say who made a tag."""
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What was written.
+
+    Attributes:
+        stated: labels added or changed in vicinal.
+        withdrawn: labels removed from vicinal.
+        tagged: automatic tags added in CVAT.
+        untagged: automatic tags deleted there.
+        unclear: frames with tags of several classes; they state nothing.
+        absent: frames with a tag that are no samples yet; `push` makes them some.
+    """
+
+    stated: int
+    withdrawn: int
+    tagged: int
+    untagged: int
+    unclear: tuple[int, ...]
+    absent: int
+
+
+def sync(
+    task: CvatTask,
+    graph: GraphClient,
+    dataset: str,
+    *,
+    completed: bool = False,
+    beliefs: float | None = None,
+) -> Synced:
+    """Bring the labels of `dataset` and the tags of `task` to agree.
+
+    Args:
+        task: the task, whose frames are samples of the dataset.
+        graph: client of the graph service.
+        dataset: its name.
+        completed: automatic tags in jobs that are declared completed count as looked at.
+        beliefs: also tag frames that nobody labelled with what is believed of them, from this confidence on,
+            0 to 1; None leaves them.
+
+    Raises:
+        CvatProblem: CVAT refused or did not answer.
+        VicinalError: the service refused or did not answer.
+    """
+    tags = task.tags()
+    jobs = task.jobs() if completed else ()
+    looked_at = {frame for job in jobs if job.completed for frame in job.frames}
+    said = stated(tags, looked_at)
+    samples = {sample for sample in graph.list_samples(dataset).ids if frame_of(task.id, sample) is not None}
+    labels = [label for label in graph.list_labels(dataset).labels if label.sample_id in samples]
+    here = {label.sample_id: label for label in labels if label.annotator == ANNOTATOR}
+    there = _labels(task.id, said)
+    added = [one for sample, one in there.items() if sample in samples and here.get(sample) != one]
+    gone = [one for sample, one in here.items() if sample not in there]
+    if added:
+        graph.add_labels(dataset, added)
+    if gone:
+        graph.remove_labels(dataset, gone)
+    others = agreed(label for label in labels if label.annotator != ANNOTATOR)
+    believed = {} if beliefs is None else _believed(graph, dataset, beliefs)
+    back = changes(tags, _by_frame(task, {**believed, **others}), looked_at)
+    task.delete_tags(back.remove)
+    task.write_tags(back.add)
+    absent = sum(sample not in samples for sample in there)
+    return Synced(len(added), len(gone), len(back.add), len(back.remove), said.unclear, absent)
+
+
+def _labels(task: int, said: Stated) -> dict[str, Label]:
+    named = ((sample_of(task, frame), *one) for frame, one in said.labels.items())
+    return {sample: Label(sample, class_name, ANNOTATOR, trust) for sample, class_name, trust in named}
+
+
+def _believed(graph: GraphClient, dataset: str, least: float) -> dict[str, str]:
+    """Return sample → class of every belief that is confident enough, as of the client's own writes."""
+    classes = graph.get_dataset(dataset).classes
+    found = graph.export_beliefs(dataset)
+    columns = found.sample_ids, found.classes.tolist(), found.confidences.tolist()
+    return {
+        sample: classes[index]
+        for sample, index, confidence in zip(*columns, strict=True)
+        if 0 <= index < len(classes) and confidence >= least
+    }
+
+
+def _by_frame(task: CvatTask, wanted: Mapping[str, str]) -> dict[int, str]:
+    """Return frame → class of what concerns this task and what it has a label for."""
+    frames, classes = {*task.frames}, {*task.classes}
+    found = ((frame_of(task.id, sample), class_name) for sample, class_name in wanted.items())
+    return {frame: name for frame, name in found if frame is not None and frame in frames and name in classes}
