@@ -1,0 +1,85 @@
+"""The page's server: listens, says where, ends in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from urllib.parse import quote
+
+import uvicorn
+
+from vicinal_client import AsyncGraphClient
+from vicinal_page.app import application
+from vicinal_page.settings import DEFAULT_PORT, Settings
+
+__all__ = ["listen", "serve", "url_of"]
+
+_TIMEOUT = 60.0
+"""Seconds for one call of the graph service: large datasets take their time to propagate."""
+_GRACE = 3
+
+
+class _Server(uvicorn.Server):
+    """Tells the streams that never end by themselves to end."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OSError: it cannot, e.g. the port that was asked for is taken.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    if settings.port is not None:
+        return socket.create_server((settings.host, settings.port), family=family)
+    try:
+        return socket.create_server((settings.host, DEFAULT_PORT), family=family)
+    except OSError:
+        return socket.create_server((settings.host, 0), family=family)
+
+
+def url_of(settings: Settings, port: int) -> str:
+    """Return the address to open, with the token if there is one."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token else "")
+
+
+def serve(settings: Settings, on_listening: Callable[[int], None]) -> None:
+    """Serve the page until SIGINT or SIGTERM.
+
+    Args:
+        settings: how.
+        on_listening: called with the port once browsers may connect.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    with listen(settings) as listener:
+        on_listening(listener.getsockname()[1])
+        asyncio.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    stopping = asyncio.Event()
+    async with AsyncGraphClient(settings.target, timeout=_TIMEOUT) as client:
+        app = application(settings, client, stopping)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
+            lifespan="on",
+        )
+        await _Server(config, stopping).serve(sockets=[listener])
