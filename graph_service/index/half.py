@@ -17,7 +17,18 @@ from numba import njit, types
 from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic
 
-__all__ = ["Bits", "Kept", "dot", "dot_with", "kernel", "lengths", "products", "widen_rows"]
+__all__ = [
+    "Bits",
+    "Kept",
+    "dot",
+    "dot_with",
+    "fetch",
+    "fetch_line",
+    "kernel",
+    "lengths",
+    "products",
+    "widen_rows",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +67,38 @@ def _widen(_typing_context: Any, bits: Any, _row: Any, _column: Any) -> Any:
 
 widen: Any = intrinsic(_widen)
 """`widen(bits, row, column)`: the float16 number whose bits stand there, as float32."""
+
+
+def _fetch_line(_typing_context: Any, array: Any, _place: Any) -> Any:
+    def generate(context: Any, builder: Any, _call: Any, args: Any) -> Any:
+        parts = context.make_array(array)(context, builder, args[0])
+        shape = cgutils.unpack_tuple(builder, parts.shape)
+        strides = cgutils.unpack_tuple(builder, parts.strides)
+        address = cgutils.get_item_pointer2(
+            context, builder, parts.data, shape, strides, array.layout, [args[1]], False, False
+        )
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        hint = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        to_read, to_keep, data = number(0), number(3), number(1)
+        builder.call(hint, [builder.bitcast(address, byte), to_read, to_keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+fetch_line: Any = intrinsic(_fetch_line)
+"""`fetch_line(array, place)`: have the cache fetch what stands at a place of a vector, soon to be needed."""
+
+_LINE = 32
+"""Numbers of 16 bits in a line of a processor's cache."""
+
+
+@kernel
+def fetch(bits: Bits, row: int) -> None:
+    """Have the cache fetch a row that will be needed soon."""
+    for c in range(0, bits.shape[1], _LINE):
+        fetch_line(bits[row], c)
 
 
 @kernel
