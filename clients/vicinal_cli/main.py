@@ -16,6 +16,7 @@ from vicinal_cli.commands.demo import demo
 from vicinal_cli.commands.embed import embed
 from vicinal_cli.commands.encoders import app as encoders
 from vicinal_cli.commands.experiment.commands import app as experiment
+from vicinal_cli.commands.fiftyone import app as fiftyone
 from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
 from vicinal_cli.commands.label_studio import app as label_studio
@@ -52,6 +53,7 @@ for _command in (train, train_grid, export_encoder):
     app.command(rich_help_panel="An encoder of your own", context_settings=PASSED_ON)(_command)
 app.add_typer(encoders, name="encoders", rich_help_panel="Services")
 app.add_typer(label_studio, name="label-studio", rich_help_panel="Labelling platforms")
+app.add_typer(fiftyone, name="fiftyone", rich_help_panel="Labelling platforms")
 app.add_typer(cvat, name="cvat", rich_help_panel="Labelling platforms")
 app.add_typer(experiment, name="experiment", rich_help_panel="Measurements")
 app.add_typer(loadtest, name="loadtest", rich_help_panel="Measurements")

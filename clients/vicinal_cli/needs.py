@@ -6,11 +6,12 @@ from importlib.util import find_spec
 
 from vicinal_cli.errors import CliError
 
-__all__ = ["CVAT", "EMBED", "EXPERIMENTS", "GRAPH", "LABEL_STUDIO", "TRAIN", "require"]
+__all__ = ["CVAT", "EMBED", "EXPERIMENTS", "FIFTYONE", "GRAPH", "LABEL_STUDIO", "TRAIN", "require"]
 
 CVAT = ("PIL", "cvat_sdk")
 EMBED = ("onnxruntime", "PIL", "grpc_health")
 EXPERIMENTS = ("annoy", "cleanlab", "graphlearning", "matplotlib", "scipy", "sklearn")
+FIFTYONE = ("fiftyone",)
 GRAPH = ("hnswlib", "msgpack", "numba", "redis", "scipy", "grpc_health")
 LABEL_STUDIO = ("PIL", "httpx", "starlette", "uvicorn")
 TRAIN = (
