@@ -3,7 +3,7 @@
 An encoded event is the CRC-32 of what follows (4 bytes, little-endian), then one MessagePack array:
 the format's version, the kind of event, and the event's columns. Vectors are their raw float16 bytes, and
 each distinct annotator is written once. A label with an 8-character sample id costs 12 bytes in a batch, and
-alone 25 and its annotator. A lease costs some 30 bytes and those of its id, annotator and sample ids.
+alone 25 and its annotator. A lease costs 24 bytes and those of its id, annotator and sample ids.
 """
 
 from __future__ import annotations

@@ -294,6 +294,7 @@ def test_a_lease_costs_no_propagation(engine):
     found = lease(engine, "one")
     revision = engine.renew_lease("d", "renew", "one", MINUTE).revision
     for what in Derived:
+        assert not engine.must_wait("d", revision, what)
         after = dataset.finished(revision, what)
         assert after.revision == revision == found.lease.revision + 1
         assert after.view is before[what].view
@@ -307,12 +308,11 @@ def test_a_lease_before_anything_is_propagated_shares_what_is_made_later(engine)
     label(engine, "s1")
     dataset = engine._datasets.get("d")
     first = dataset.snapshot()
-    assert not first.beliefs.made
-    engine.list_leases("d", 0, None)
     lease(engine, "one")
     second = dataset.snapshot()
     assert (second is not first, second.revision) == (True, first.revision + 1)
     assert second.beliefs() is first.beliefs()
+    assert first.audit() is second.audit()
 
 
 def test_many_at_once(engine, clock, callers):

@@ -15,9 +15,12 @@ from graph_service.events import (
     EncoderChanged,
     LabelsAdded,
     LabelsRemoved,
+    LeaseReleased,
+    LeaseRenewed,
     Method,
     Propagation,
     SamplesAdded,
+    SamplesLeased,
     SamplesRemoved,
     Trust,
     VectorsDiscarded,
@@ -62,6 +65,9 @@ def events():
         TEXTS.map(EncoderChanged),
         columns(TEXTS, TEXTS, st.integers(0, 10_000), trusts).map(lambda c: LabelsAdded(*c)),
         columns(TEXTS, TEXTS).map(lambda c: LabelsRemoved(*c)),
+        st.builds(SamplesLeased, TEXTS, TEXTS, names, NUMBERS, NUMBERS),
+        st.builds(LeaseRenewed, TEXTS, NUMBERS, NUMBERS),
+        st.builds(LeaseReleased, TEXTS, names, NUMBERS),
     )
 
 
