@@ -21,6 +21,7 @@ from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
 from vicinal_cli.commands.label_studio import app as label_studio
 from vicinal_cli.commands.loadtest import app as loadtest
+from vicinal_cli.commands.page import page
 from vicinal_cli.commands.re_embed import re_embed
 from vicinal_cli.commands.reading import propagate
 from vicinal_cli.commands.status import status
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Services": (up, status, demo),
+    "Services": (up, page, status, demo),
     "Images and labels in": (add, label, embed, re_embed),
     "Answers out": (suggest, accuracy, flag, noise, propagate, watch, classify, export),
 }

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from vicinal_cli.errors import CliError
 
-__all__ = ["CVAT", "EMBED", "EXPERIMENTS", "FIFTYONE", "GRAPH", "LABEL_STUDIO", "TRAIN", "require"]
+__all__ = [
+    "CVAT",
+    "EMBED",
+    "EXPERIMENTS",
+    "FIFTYONE",
+    "GRAPH",
+    "LABEL_STUDIO",
+    "PAGE",
+    "TRAIN",
+    "are_installed",
+    "require",
+]
 
 CVAT = ("PIL", "cvat_sdk")
 EMBED = ("onnxruntime", "PIL", "grpc_health")
@@ -14,6 +26,7 @@ EXPERIMENTS = ("annoy", "cleanlab", "graphlearning", "matplotlib", "scipy", "skl
 FIFTYONE = ("fiftyone",)
 GRAPH = ("hnswlib", "msgpack", "numba", "redis", "scipy", "grpc_health")
 LABEL_STUDIO = ("PIL", "httpx", "starlette", "uvicorn")
+PAGE = ("PIL", "starlette", "uvicorn")
 TRAIN = (
     "PIL",
     "accelerate",
@@ -27,6 +40,11 @@ TRAIN = (
 )
 
 
+def are_installed(*modules: str) -> bool:
+    """Whether all of `modules` are installed; nothing is loaded."""
+    return not _missing(modules)
+
+
 def require(command: str, extra: str, *modules: str) -> None:
     """Check that `modules` are installed, without loading them.
 
@@ -38,6 +56,9 @@ def require(command: str, extra: str, *modules: str) -> None:
     Raises:
         CliError: one is missing.
     """
-    missing = sorted({name for name in modules if find_spec(name) is None})
-    if missing:
+    if missing := _missing(modules):
         raise CliError(f"{command} needs {', '.join(missing)}", f"pip install 'vicinal[{extra}]'")
+
+
+def _missing(modules: Iterable[str]) -> list[str]:
+    return sorted({name for name in modules if find_spec(name) is None})

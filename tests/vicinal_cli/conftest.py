@@ -36,7 +36,7 @@ class Running:
     def __init__(self, folder, *arguments):
         self.folder = folder
         self.mark = uuid.uuid4().hex
-        ports = ("--embed-port", "0", "--graph-port", "0")
+        ports = ("--embed-port", "0", "--graph-port", "0", "--no-page")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments],
             cwd=folder,

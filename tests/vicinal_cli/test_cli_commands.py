@@ -14,6 +14,7 @@ from vicinal_client import GraphClient
 
 COMMANDS = [
     "up",
+    "page",
     "status",
     "demo",
     "add",

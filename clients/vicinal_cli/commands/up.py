@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
 from vicinal_cli.console import note
-from vicinal_cli.needs import EMBED, GRAPH, require
+from vicinal_cli.needs import EMBED, GRAPH, PAGE, are_installed, require
+from vicinal_cli.paging import (
+    TOKEN_VARIABLE,
+    ImageFolders,
+    PagePort,
+    PageToken,
+    check_folders,
+    token_for,
+)
 from vicinal_cli.up.pair import PairOptions, run_pair
+from vicinal_cli.up.service import ServiceSpec
 
 __all__ = ["up"]
 
@@ -71,14 +83,22 @@ def up(
     graph_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the graph service; 0 takes a free one.")
     ] = 50052,
+    page: Annotated[
+        bool | None,
+        typer.Option("--page/--no-page", help="Serve the labelling page; by default if it is installed."),
+    ] = None,
+    page_port: PagePort = None,
+    page_token: PageToken = None,
+    images: ImageFolders = None,
 ) -> None:
-    """Start both services and the embedded store, until Ctrl-C.
+    """Start both services, the embedded store and the labelling page, until Ctrl-C.
 
-    When both are SERVING, their addresses are printed. When one dies, the
-    other is stopped, and the exit status is 1. Nothing is left running.
+    When all are SERVING, their addresses are printed. When one dies, the
+    others are stopped, and the exit status is 1. Nothing is left running.
 
     Examples:
       vicinal up
+      vicinal up --images photos/
       vicinal up --data-dir /srv/vicinal --encoder my-encoder.onnx
       vicinal up --redis-url redis://localhost:6379
     """
@@ -93,7 +113,32 @@ def up(
         [*_vectors(folder), "--device", device.value, *_encoders(encoder or [], encoder_folder)],
         [*store, *(["--allow-cache-only"] if allow_cache_only else [])],
     )
-    asyncio.run(run_pair(options, _say_serving))
+    token = token_for(host, page_token)
+    if _wants_page(page, asked=page_port is not None or bool(images)):
+        check_folders(images or [])
+        options = replace(options, page=partial(_page, host, page_port, token, images or []))
+    asyncio.run(run_pair(options, partial(_say_serving, token)))
+
+
+def _wants_page(page: bool | None, *, asked: bool) -> bool:
+    """Whether to serve the page.
+
+    Raises:
+        CliError: it is asked for and not installed.
+    """
+    if page is None and not asked:
+        if are_installed(*PAGE):
+            return True
+        note("no labelling page: pip install 'vicinal[page]'")
+        return False
+    if page is not False:
+        require("the labelling page", "page", *PAGE)
+    return page is not False
+
+
+def _page(host: str, port: int | None, token: str, images: list[str], graph: str) -> ServiceSpec:
+    flags = ["--target", graph, *(word for one in images for word in ("--images", one))]
+    return ServiceSpec("page", "vicinal_page", flags, None, host, port, {TOKEN_VARIABLE: token})
 
 
 def _vectors(folder: Path | None) -> list[str]:
@@ -110,8 +155,10 @@ def _encoders(files: list[Path], folder: Path | None) -> list[str]:
     return [*given, *(["--encoder-folder", str(folder)] if folder else [])]
 
 
-def _say_serving(embed: str, graph: str) -> None:
+def _say_serving(token: str, embed: str, graph: str, page: str = "") -> None:
     note("vicinal is up: both services are SERVING; Ctrl-C stops them.")
+    if page:
+        note(f"Label in a browser: http://{page}/" + (f"?token={quote(token, safe='')}" if token else ""))
     if (embed, graph) != (DEFAULT_EMBED, DEFAULT_GRAPH):
         note("In other terminals, say where they are:")
     typer.echo(f"export VICINAL_EMBED={embed}\nexport VICINAL_GRAPH={graph}")

@@ -44,7 +44,7 @@ def stack(folder: Path, arguments: Sequence[str] = ()) -> Iterator[Stack]:
         CliError: they do not start.
     """
     log = folder / "services.log"
-    ports = ("--embed-port", "0", "--graph-port", "0", "--data-dir", str(folder / "data"))
+    ports = ("--embed-port", "0", "--graph-port", "0", "--no-page", "--data-dir", str(folder / "data"))
     with Guard() as guard, log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "vicinal_cli", "up", *ports, *arguments],

@@ -1,11 +1,11 @@
-"""Both services side by side: ready together, gone together."""
+"""Both services side by side, and the page in front of them: ready together, gone together."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class PairOptions:
         graph_port: 0 for any free one.
         embed_arguments: more flags of `python -m embed_service`.
         graph_arguments: more flags of `python -m graph_service`.
+        page: returns how to start the page, given the graph service's address; None for no page.
     """
 
     host: str
@@ -40,6 +41,7 @@ class PairOptions:
     graph_port: int
     embed_arguments: Sequence[str]
     graph_arguments: Sequence[str]
+    page: Callable[[str], ServiceSpec] | None = None
 
     def specs(self) -> tuple[ServiceSpec, ServiceSpec]:
         """Return how to start the embedding and the graph service."""
@@ -53,17 +55,18 @@ class PairOptions:
         )
 
 
-async def run_pair(options: PairOptions, on_serving: Callable[[str, str], None]) -> None:
-    """Run both services until SIGINT, SIGTERM or SIGHUP; when this returns or raises, both are gone.
+async def run_pair(options: PairOptions, on_serving: Callable[..., None]) -> None:
+    """Run the services until SIGINT, SIGTERM or SIGHUP; when this returns or raises, all are gone.
 
     A second signal ends them at once, without waiting for calls under way.
 
     Args:
         options: what to run.
-        on_serving: called with the addresses of the embedding and the graph service, when both are SERVING.
+        on_serving: called with the addresses of the embedding and the graph service, and of the page if there
+            is one, when all are SERVING.
 
     Raises:
-        CliError: a service ended by itself; the other was stopped.
+        CliError: one ended by itself; the others were stopped.
     """
     adopt_orphans()
     services: list[Service] = []
@@ -72,10 +75,21 @@ async def run_pair(options: PairOptions, on_serving: Callable[[str, str], None])
         try:
             with Guard() as guard:
                 try:
-                    for spec in options.specs():
+
+                    async def start(spec: ServiceSpec) -> Service:
                         services.append(await Service.start(spec, Path(folder)))
                         guard.watch(services[-1].pid)
-                    await _run(services, stop, on_serving)
+                        return services[-1]
+
+                    for spec in options.specs():
+                        await start(spec)
+                    serving = await _until(_serving(services), services, stop)
+                    if serving and options.page:
+                        page = await start(options.page(services[-1].address))
+                        serving = await _until(page.serving(), services, stop)
+                    if serving:
+                        on_serving(*(service.address for service in services))
+                        await _until(stop.wait(), services, stop)
                 finally:
                     await _stopped(services)
         finally:
@@ -102,26 +116,24 @@ def _stop_signal(services: Sequence[Service]) -> asyncio.Event:
     return event
 
 
-async def _run(
-    services: Sequence[Service], stop: asyncio.Event, on_serving: Callable[[str, str], None]
-) -> None:
-    """Wait until both serve, say so, and wait for the end.
+async def _until(event: Awaitable[object], services: Sequence[Service], stop: asyncio.Event) -> bool:
+    """Wait for the event; return whether it came before a signal did.
 
     Raises:
         CliError: a service ended by itself.
     """
-    ends = [asyncio.create_task(service.ended()) for service in services]
-    wish = asyncio.create_task(stop.wait())
-    ready = asyncio.create_task(_serving(services))
-    tasks: list[asyncio.Task[Any]] = [*ends, wish, ready]
+    ends = [asyncio.ensure_future(service.ended()) for service in services]
+    wish = asyncio.ensure_future(stop.wait())
+    ready = asyncio.ensure_future(event)
+    tasks: list[asyncio.Future[Any]] = [*ends, wish, ready]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done() and not wish.done():
-            ready.result()
-            on_serving(*(service.address for service in services))
-            await asyncio.wait([*ends, wish], return_when=asyncio.FIRST_COMPLETED)
-        if not wish.done():
-            raise CliError(next(end.result() for end in ends if end.done()), "the other service was stopped")
+        if wish.done():
+            return False
+        if not ready.done():
+            raise CliError(next(end.result() for end in ends if end.done()), "the others were stopped")
+        ready.result()
+        return True
     finally:
         for task in tasks:
             task.cancel()

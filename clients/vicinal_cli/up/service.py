@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -33,17 +34,19 @@ class ServiceSpec:
         name: for people, e.g. "graph".
         module: run with `python -m`.
         arguments: its flags, without --host, --port and --port-file.
-        client: class that knows its health.
+        client: class that knows its health; None where one that listens serves.
         host: where it listens.
-        port: 0 for any free one.
+        port: 0 for any free one; None for what the service takes by itself.
+        environment: variables beside those of this process.
     """
 
     name: str
     module: str
     arguments: Sequence[str]
-    client: type[AsyncEmbedClient] | type[AsyncGraphClient]
+    client: type[AsyncEmbedClient] | type[AsyncGraphClient] | None
     host: str
-    port: int
+    port: int | None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -75,12 +78,14 @@ class Service:
             folder: where it may write its port.
         """
         port_file = folder / f"{spec.name}.port"
-        flags = ("--host", spec.host, "--port", str(spec.port), "--port-file", str(port_file))
+        port = () if spec.port is None else ("--port", str(spec.port))
+        flags = ("--host", spec.host, *port, "--port-file", str(port_file))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", spec.module, *flags, *spec.arguments),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
+            env={**os.environ, **spec.environment},
             process_group=0,  # a terminal's Ctrl-C is for `up`, which stops the services in good order
         )
         return cls(spec, process, cast("asyncio.StreamReader", process.stdout), port_file)
@@ -91,12 +96,14 @@ class Service:
         return self._process.pid
 
     async def serving(self) -> None:
-        """Return when health says SERVING, however long that takes."""
+        """Return when health says SERVING, or without health when it listens, however long that takes."""
         while not self._port_file.exists():
             await asyncio.sleep(_POLL)
         port = int(self._port_file.read_text())
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.spec.host, self.spec.host)  # noqa: S104
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if self.spec.client is None:
+            return
         async with self.spec.client(self.address) as client:
             while True:
                 with suppress(ConnectionFailed, DeadlineExceeded):

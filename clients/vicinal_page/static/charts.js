@@ -1,6 +1,6 @@
 // Small drawings, as wide as there is room.
 
-import { h, percent, plural, s } from "./dom.js";
+import { h, percent, plural, range, s } from "./dom.js";
 
 /** A figure that is drawn anew when its width changes. */
 function figure(label, height, draw) {
@@ -37,7 +37,7 @@ export function curve(state, target, height) {
     ? `Estimated accuracy ${percent(last.estimate)}, interval ${percent(last.lower)} to ${percent(last.upper)}`
     : "No estimate of accuracy yet";
   return figure(`${said}; ${percent(state.sure)} of beliefs are sure; after ${plural(state.verified, "label")}.`, height, (width) => {
-    const [left, right, top, bottom] = [34, width - 12, 10, height - 24];
+    const [left, right, top, bottom] = [42, width - 12, 10, height - 24];
     const most = Math.max(10, last?.labels ?? 0);
     const x = (labels) => left + (labels / most) * (right - left);
     const y = (share) => bottom - share * (bottom - top);
@@ -50,9 +50,9 @@ export function curve(state, target, height) {
     return [
       [0, 0.25, 0.5, 0.75, 1].map((share) => [
         line("grid", left, y(share), right, y(share)),
-        words("tick", left - 6, y(share) + 4, `${100 * share}`, "end"),
+        words("tick", left - 6, y(share) + 4, `${100 * share} %`, "end"),
       ]),
-      ticks(most, width / 70).map((labels) => words("tick", x(labels), height - 6, `${labels}`, "middle")),
+      ticks(most, width / 70).map((labels) => words("tick", x(labels), height - 6, labels ? `${labels}` : "0 labels", "middle")),
       line("target", left, y(target), right, y(target)),
       audited.length > 1 && s("path", { class: "band", d: `${path(band)}Z` }),
       s("path", { class: "second", d: path(points.map((point) => [x(point.labels), y(point.sure)])) }),
@@ -99,11 +99,15 @@ export function legend(state) {
       "li",
       {},
       h("i", { class: "key first-key" }),
-      held
-        ? [h("b", {}, percent(held.estimate)), ` of beliefs right, estimated from ${plural(state.audited, "audited sample")} (95 % interval ${percent(held.lower)} to ${percent(held.upper)})`]
-        : "Share of right beliefs: known from the first audited label on",
+      h(
+        "span",
+        {},
+        held
+          ? [h("b", {}, `${percent(held.estimate)} right`), `: ${state.right} of ${plural(state.audited, "audited sample")}, 95 % interval ${range(held)}`]
+          : [h("b", {}, "Right"), ": estimated from the first audited label on"],
+      ),
     ),
-    h("li", {}, h("i", { class: "key second-key" }), h("b", {}, percent(state.sure)), ` of beliefs are sure (${state.sureFrom} or more), which is not the same as right`),
+    h("li", {}, h("i", { class: "key second-key" }), h("span", {}, h("b", {}, `${percent(state.sure)} sure`), `: of confidence ${state.sureFrom} or more, right or not`)),
   );
 }
 
@@ -113,5 +117,7 @@ export function budget(state, target) {
   if (found.reached) return `${percent(found.target)} is reached: you may stop.`;
   if (found.needed === null) return `${percent(found.target)} is out of reach at the accuracy found so far.`;
   const labels = Math.ceil(found.needed / state.auditShare);
-  return `For ${percent(found.target)}: about ${plural(found.needed, "more audited sample")}, ${plural(labels, "label")} at this pace.`;
+  const left = state.samples - state.verified;
+  const effort = labels <= left ? plural(labels, "label") : `more than the ${left.toLocaleString("en")} samples left`;
+  return `To be sure of ${percent(found.target)}: about ${plural(found.needed, "more audited sample")}, at this pace ${effort}.`;
 }

@@ -27,6 +27,16 @@ export function percent(share, digits = 0) {
   return `${(100 * share).toFixed(digits)} %`;
 }
 
+/** The ends of an interval. */
+export function range({ lower, upper }) {
+  return `${(100 * lower).toFixed(0)}–${percent(upper)}`;
+}
+
+/** A probability, which is never quite 0 or 1. */
+export function likely(share) {
+  return share > 0.99 ? "over 99 %" : share < 0.01 ? "under 1 %" : percent(share);
+}
+
 export function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }

@@ -2,7 +2,7 @@
 
 import { classOf, keyOf, KEYED } from "./classes.js";
 import { search } from "./dialogs.js";
-import { h, percent, plural } from "./dom.js";
+import { h, likely, percent, plural } from "./dom.js";
 import { companion, picture } from "./picture.js";
 
 export class FlagsArea {
@@ -47,7 +47,7 @@ export class FlagsArea {
           { role: "option", "aria-selected": `${i === this.at}`, class: "flag", onclick: () => this.go(i) },
           picture(this.app, one.sample),
           h("span", { class: "flag-words" }, h("s", {}, one.class), " ", h("b", {}, one.suggested)),
-          h("span", { class: "flag-share" }, percent(one.suspicion)),
+          h("span", { class: "flag-share" }, one.suspicion > 0.99 ? "> 99 %" : percent(one.suspicion)),
         ),
       ),
     );
@@ -67,14 +67,14 @@ export class FlagsArea {
 
   shown(flag) {
     const { classes } = this.app;
-    const who = flag.annotator ? `by ${flag.annotator}` : flag.trust === "given" ? "came with the data" : "by nobody in particular";
+    const who = flag.annotator ? `is ${flag.annotator}’s` : flag.trust === "given" ? "came with the data" : "is a person’s";
     return [
       picture(this.app, flag.sample, true),
       h(
         "div",
         { class: "said-of" },
         h("p", { class: "belief" }, "Labelled ", h("s", {}, flag.class), ", probably ", h("b", {}, flag.suggested)),
-        h("p", { class: "why" }, `${percent(flag.suspicion)} likely to be wrong. The label ${flag.annotator ? `is ${who}` : who}.`),
+        h("p", { class: "why" }, `The label ${who}. It is ${likely(flag.suspicion)} likely to be wrong.`),
         h("p", { class: "sample-id" }, flag.sample),
       ),
       h(
@@ -95,7 +95,7 @@ export class FlagsArea {
         { class: "near", "aria-label": "Evidence" },
         h("h2", {}, "Neighbours that speak against the label"),
         flag.evidence.length
-          ? h("ul", { class: "companions" }, flag.evidence.map((one) => companion(this.app, { ...one, confidence: null }, "against")))
+          ? h("ul", { class: "companions" }, flag.evidence.map((one) => companion(this.app, one, "against")))
           : h("p", { class: "note" }, "None of its neighbours does; what it looks like does."),
       ),
       h("p", { class: "note" }, `${this.at + 1} of ${plural(this.flags.length, "suspected label")}; J and K or the arrows move, U takes back.`),

@@ -3,7 +3,7 @@
 import { budget, curve, histogram, legend } from "./charts.js";
 import { classOf, keyOf, KEYED } from "./classes.js";
 import { search } from "./dialogs.js";
-import { h, percent, plural } from "./dom.js";
+import { h, percent, plural, range } from "./dom.js";
 import { companion, fetchAhead, picture } from "./picture.js";
 
 const AHEAD = 4;
@@ -42,19 +42,19 @@ export class LabelArea {
   update() {
     const { state } = this.app;
     this.rail.replaceChildren(
+      h(
+        "div",
+        { class: "figures" },
+        h("p", { class: "figure" }, h("b", { id: "label-count" }, state.verified.toLocaleString("en")), h("span", {}, `of ${plural(state.samples, "sample")} labelled`)),
+        h("p", { class: "figure" }, h("b", {}, state.accuracy ? range(state.accuracy) : "–"), h("span", {}, state.accuracy ? "right, by the audit" : "right: not audited yet")),
+      ),
       h("h2", {}, "Accuracy against labels"),
       curve(state, this.app.target, 190),
       legend(state),
       h("p", { class: "note" }, budget(state, this.app.target)),
       h("h2", {}, "Confidence of the beliefs"),
       histogram(state, 110),
-      h(
-        "p",
-        { class: "note" },
-        h("b", { class: "count", id: "label-count" }, plural(state.verified, "label")),
-        ` of ${plural(state.samples, "sample")}`,
-        state.given ? `, and ${plural(state.given, "given label")}` : "",
-      ),
+      state.given ? h("p", { class: "note" }, `${plural(state.given, "label")} came with the data.`) : "",
     );
     this.show();
   }

@@ -1,7 +1,7 @@
 // The area that says how far one has come.
 
 import { budget, curve, histogram, legend } from "./charts.js";
-import { h, percent, plural } from "./dom.js";
+import { h, percent, plural, range } from "./dom.js";
 
 export class OverviewArea {
   name = "Overview";
@@ -35,12 +35,13 @@ export class OverviewArea {
   }
 
   tiles(state) {
-    const held = state.accuracy;
+    const { accuracy: held, noise } = state;
+    const isKnown = noise && noise.upper - noise.lower < 0.5;
     const told = [
-      [held ? percent(held.estimate) : "–", held ? `estimated accuracy, ${percent(held.lower)} to ${percent(held.upper)}` : "estimated accuracy: not audited yet"],
+      [held ? range(held) : "–", held ? `of beliefs right: ${state.right} of ${state.audited} audited` : "of beliefs right: not audited yet"],
       [state.verified.toLocaleString("en"), `of ${plural(state.samples, "sample")} labelled by people`],
-      [`${state.right} of ${state.audited}`, "audited beliefs were right"],
-      [state.noise ? percent(state.noise.estimate, 1) : "–", state.noise ? `of labels look wrong, ${percent(state.noise.lower, 1)} to ${percent(state.noise.upper, 1)}` : "of labels look wrong: not known yet"],
+      [percent(state.sure), `of beliefs sure, of confidence ${state.sureFrom} or more`],
+      [isKnown ? range(noise) : "–", isKnown ? `of ${plural(state.verified + state.given, "label")} wrong` : "of labels wrong: too few to say"],
     ];
     return told.map(([figure, text]) => h("div", { class: "tile" }, h("b", {}, figure), h("span", {}, text)));
   }

@@ -1,6 +1,6 @@
 // A sample's image, or its id where there is none.
 
-import { h } from "./dom.js";
+import { h, percent } from "./dom.js";
 import { imageAddress } from "./server.js";
 
 const SMALL = 160;
@@ -30,6 +30,9 @@ export function fetchAhead(app, ids) {
   for (const id of ids) new Image().src = imageAddress(app.dataset, id, LARGE);
 }
 
+const believed = ({ confidence, weight }) =>
+  confidence === undefined ? `${percent(weight)} of the vote` : confidence === null ? "believed" : `believed, ${confidence.toFixed(2)}`;
+
 /** Another sample beside the one that is looked at. */
 export function companion(app, near, tone) {
   const shown = near.labelled ?? near.class;
@@ -45,7 +48,7 @@ export function companion(app, near, tone) {
     h(
       "span",
       { class: "detail" },
-      near.labelled ? "labelled" : near.confidence === null || near.confidence === undefined || !shown ? "" : `believed, ${near.confidence.toFixed(2)}`,
+      near.labelled ? "labelled" : shown ? believed(near) : "",
     ),
   );
 }

@@ -1,7 +1,10 @@
 """`vicinal up`: ready together, gone together, whatever ends it."""
 
+import json
 import os
 import signal
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import grpc
 import pytest
@@ -69,14 +72,15 @@ def test_nothing_outlives_a_killed_up(up):
     assert running.gone(), running.living()
 
 
-@pytest.mark.parametrize("service", ["embed_service", "graph_service"])
-def test_one_that_dies_takes_the_other_along(up, service):
-    running = up()
+@pytest.mark.parametrize(
+    ("service", "name"), [("embed_service", "embed"), ("graph_service", "graph"), ("vicinal_page", "page")]
+)
+def test_one_that_dies_takes_the_others_along(up, service, name):
+    running = up("--page", "--page-port", "0")
     running.addresses()
     os.kill(pid_of(running, f"-m {service}"), signal.SIGKILL)
     _, said = running.process.communicate(timeout=60)
     assert running.process.returncode == 1
-    name = service.partition("_")[0]
     assert f"error: the {name} service was killed by SIGKILL" in said
     assert not running.living()
 
@@ -121,3 +125,38 @@ def test_a_signal_during_the_start_stops_it(up):
     status, said = running.stop()
     assert status == 0, said
     assert running.gone(), running.living()
+
+
+def test_the_page_is_served_in_front_of_the_graph_service(up, pictures):
+    running = up("--page", "--page-port", "0", "--images", str(pictures))
+    with GraphClient(running.addresses()["VICINAL_GRAPH"]) as client:
+        client.create_dataset("seen", dimension=2, classes=["a", "b"])
+    with urlopen(page_address(running) + "api/datasets", timeout=30) as answer:
+        assert json.load(answer)["datasets"] == [
+            {"name": "seen", "samples": 0, "verified": 0, "given": 0, "images": True}
+        ]
+    status, said = running.stop()
+    assert status == 0, said
+    assert not running.living()
+
+
+def test_a_page_that_others_can_reach_has_a_token(up):
+    running = up("--page", "--page-port", "0", "--host", "0.0.0.0")
+    running.addresses()
+    address, _, query = page_address(running).partition("?")
+    token = query.removeprefix("token=")
+    assert len(token) > 20
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(address + "api/datasets", timeout=30)
+    with urlopen(Request(address + "api/datasets", headers={"Authorization": f"Bearer {token}"})) as answer:
+        assert answer.status == 200
+    # What a process was started with is open to everybody on the machine.
+    assert not any(token in line for line in running.living().values())
+
+
+def page_address(running):
+    """What `up` says of the page."""
+    for line in running.process.stderr:
+        if (at := line.find("http://")) >= 0:
+            return line[at:].strip()
+    raise AssertionError("there is no page")
