@@ -16,6 +16,7 @@ _HINTS = {
     "MODEL_UNUSABLE": "for a model of another server its URL may say more: "
     "triton://HOST:PORT/MODEL?preprocessing=FILE.json (docs/open-inference.md).",
     "QUEUE_FULL": "the service has too much to do; try again in a moment.",
+    "UNKNOWN_LEASE": "`vicinal leases` lists those that live; `vicinal suggest --lease-for` makes another.",
     "REVISION_AHEAD": "the dataset was replaced meanwhile; run the command again.",
     "PAGE_EXPIRED": "others write to the dataset; run the command again.",
     "LOG_UNAVAILABLE": "the store is away; see the log of the graph service, then run the command again.",

@@ -20,6 +20,7 @@ from vicinal_cli.commands.fiftyone import app as fiftyone
 from vicinal_cli.commands.flagging import flag, noise
 from vicinal_cli.commands.label import label
 from vicinal_cli.commands.label_studio import app as label_studio
+from vicinal_cli.commands.leases import app as leases
 from vicinal_cli.commands.loadtest import app as loadtest
 from vicinal_cli.commands.page import page
 from vicinal_cli.commands.re_embed import re_embed
@@ -53,6 +54,7 @@ for _panel, _commands in _PANELS.items():
 for _command in (train, train_grid, export_encoder):
     app.command(rich_help_panel="An encoder of your own", context_settings=PASSED_ON)(_command)
 app.add_typer(encoders, name="encoders", rich_help_panel="Services")
+app.add_typer(leases, name="leases", rich_help_panel="Answers out")
 app.add_typer(label_studio, name="label-studio", rich_help_panel="Labelling platforms")
 app.add_typer(fiftyone, name="fiftyone", rich_help_panel="Labelling platforms")
 app.add_typer(cvat, name="cvat", rich_help_panel="Labelling platforms")

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from vicinal_cli.commands.leases import DEFAULT_TTL, TimeToLive, seconds, told
 from vicinal_cli.commands.output import Destination, class_name
 from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note
 from vicinal_cli.files.results import Column, Result
 from vicinal_cli.options import DatasetName, GraphTarget, Output, OutputFormat
-from vicinal_client import Accuracy, Reason, Strategy, Suggestion
+from vicinal_client import Accuracy, LeaseTerms, Reason, Strategy, Suggestion
 
 __all__ = ["accuracy", "suggest"]
 
@@ -63,6 +64,11 @@ def suggest(
         float, typer.Option(min=0, max=1, help="Share of them that chance chooses, for `vicinal accuracy`.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of what is random in the choice.")] = 0,
+    lease_for: Annotated[
+        str | None,
+        typer.Option(metavar="ANNOTATOR", help="Lease them: nobody else is handed them meanwhile."),
+    ] = None,
+    ttl: TimeToLive = DEFAULT_TTL,
     output: Output = None,
     form: OutputFormat = None,
     graph: GraphTarget = DEFAULT_GRAPH,
@@ -73,12 +79,18 @@ def suggest(
     labelled already. With --audit 0.1 one in ten is drawn at random: from
     those `vicinal accuracy` tells when to stop.
 
+    Where several people label, each leases his share with --lease-for: what
+    one holds is suggested to nobody else until it is labelled, given back or
+    left for longer than --ttl (`vicinal leases --help`).
+
     Examples:
       vicinal suggest --dataset pets --count 20
       vicinal suggest --dataset pets --audit 0.1 --output todo.csv
       (fill in its column label, then: vicinal label todo.csv --dataset pets)
+      vicinal suggest --dataset pets --lease-for ann --ttl 30m --output ann.csv
     """
     destination = Destination.of(output, form)
+    terms = None if lease_for is None else LeaseTerms(lease_for, seconds(ttl))
     with graph_client(graph) as client:
         there = client.get_dataset(dataset)
         classes = there.classes
@@ -88,8 +100,11 @@ def suggest(
             strategy=Strategy(strategy.value),
             audit_share=audit,
             seed=seed,
+            lease=terms,
             min_revision=there.revision,
         )
+    if found.lease is not None:
+        note(told(found.lease))
     if destination.is_terminal:
         brief = [
             (one.sample_id, class_name(classes, one.class_index), one.confidence, why(one, classes))
@@ -102,10 +117,12 @@ def suggest(
             *(one.sample_id, one.score, class_name(classes, one.class_index), one.confidence),
             *(one.reason.value, one.represents, class_name(classes, one.rival_class_index)),
             None,  # to fill in, for `vicinal label FILE`
+            *((lease_for,) if lease_for else ()),
         )
         for one in found
     ]
-    destination.write(Result(_FULL, full))
+    columns = (*_FULL, Column("annotator", str)) if lease_for else _FULL
+    destination.write(Result(columns, full))
 
 
 def accuracy(
