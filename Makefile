@@ -10,7 +10,10 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 # Labelling platforms that are tested whole: tests/integrations/NAME, whose requirements.txt is its lock.
-PLATFORMS := cvat
+PLATFORMS := cvat fiftyone
+NO_DEPS_fiftyone := --no-deps  # its requirements.in says why
+# The extras in requirements.lock, with those that they include: all but fiftyone, which has a lock of its own.
+LOCKED := cvat dev gpu
 # Plain scripts, which mypy's `packages` in pyproject.toml do not cover.
 SCRIPTS := protos/generate.py protos/breaking.py clients/generate_sync.py
 
@@ -78,9 +81,12 @@ docker-check: .venv/.dev ## check the Dockerfiles and the compose file (nothing 
 
 lock: .venv/.dev ## pin what is new in pyproject.toml (UPGRADE=1: the newest of everything)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet uv
-	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml --all-extras --universal \
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile pyproject.toml $(LOCKED:%=--extra %) --universal \
 	  --python-version 3.11 --no-emit-index-url --annotation-style line --quiet \
 	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile tests/integrations/fiftyone/requirements.in --universal \
+	  --python-version 3.11 --no-emit-index-url --no-emit-package fiftyone-db --annotation-style line --quiet \
+	  $(if $(UPGRADE),--upgrade) --output-file tests/integrations/fiftyone/requirements.txt
 
 clean: ## remove caches and builds; .venv stays
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -93,7 +99,7 @@ $(BIN)/python:
 .integrations/%/.ready: tests/integrations/%/requirements.txt pyproject.toml | $(BIN)/python
 	@echo 'installing what tests/integrations/$* needs into .integrations/$* (once)'
 	$(BIN)/python -m venv .integrations/$*
-	.integrations/$*/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	.integrations/$*/bin/python -m pip install --disable-pip-version-check --quiet $(NO_DEPS_$*) -r $<
 	@touch $@
 
 .PRECIOUS: .integrations/%/.ready

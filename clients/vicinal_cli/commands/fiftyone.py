@@ -105,8 +105,8 @@ def pull(
         done = integration.pull(samples, client, name=name, prefix=prefix, count=count)
     note(
         f"{done.believed} samples have a belief; {done.ranked} to label next, "
-        f"{done.suspected} suspected errors, {done.near_duplicates} near duplicates, {done.outliers} outliers; "
-        f"revision {done.revision}"
+        f"{done.suspected} suspected errors, {done.near_duplicates} near duplicates, "
+        f"{done.outliers} outliers; revision {done.revision}"
     )
 
 
