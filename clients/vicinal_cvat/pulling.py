@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vicinal_client import Evidence, Flag, GraphClient, Reason, Suggestion
+from vicinal_client import Dataset, Evidence, Flag, GraphClient, Reason, Suggestion
 from vicinal_cvat.names import frame_of, sample_of
 from vicinal_cvat.notes import Kind, Note, check_text, compare, next_text
 from vicinal_cvat.syncing import ANNOTATOR
@@ -63,16 +63,18 @@ def pull(
     # What lies in nobody's job nobody can open, and what was answered nobody need see again.
     open_frames = {frame for job in task.jobs() for frame in job.frames}
     declined = {note.frame for note in present if note.resolved and note.kind is Kind.NEXT}
-    classes = graph.get_dataset(dataset).classes
-    suggested = _suggested(graph, dataset, task.id, open_frames - declined, declined, count)
+    newest = graph.get_dataset(dataset)
+    suggested = _suggested(graph, newest, task.id, open_frames - declined, declined, count)
     suspected = [
         (frame, flag)
-        for flag in graph.flag_errors(dataset, min_suspicion=min_suspicion, evidence=_EVIDENCE)
+        for flag in graph.flag_errors(
+            dataset, min_suspicion=min_suspicion, evidence=_EVIDENCE, min_revision=newest.revision
+        )
         if flag.label.annotator == ANNOTATOR
         and (frame := frame_of(task.id, flag.label.sample_id)) in open_frames
     ]
     wanted = [
-        Note(frame, next_text(rank, len(suggested), _why(one, classes)))
+        Note(frame, next_text(rank, len(suggested), _why(one, newest.classes)))
         for rank, (frame, one) in enumerate(suggested, start=1)
     ]
     wanted += [Note(frame, _doubt(task.id, flag)) for frame, flag in suspected if frame is not None]
@@ -89,7 +91,7 @@ def pull(
 
 def _suggested(
     graph: GraphClient,
-    dataset: str,
+    dataset: Dataset,
     task: int,
     frames: Collection[int],
     declined: Collection[int],
@@ -98,12 +100,12 @@ def _suggested(
     """Return the best `count` suggestions among `frames`: the dataset may hold other tasks' frames too."""
     if count == 0:
         return []
-    limits = graph.limits(dataset)
+    limits = graph.limits(dataset.name)
     exclude = [sample_of(task, frame) for frame in sorted(declined)][: limits.max_suggestions]
     asked = count
     while True:
         asked = min(asked, limits.max_suggestions)
-        found = graph.suggest(dataset, asked, exclude=exclude)
+        found = graph.suggest(dataset.name, asked, exclude=exclude, min_revision=dataset.revision)
         ours = [(frame, one) for one in found if (frame := frame_of(task, one.sample_id)) in frames]
         if len(ours) >= count or len(found) < asked or asked == limits.max_suggestions:
             return [(frame, one) for frame, one in ours[:count] if frame is not None]

@@ -56,7 +56,9 @@ def push(
         VicinalError: a service refused or did not answer; what was written before stays.
     """
     found, is_new = _opened(task, graph, embedder, dataset)
-    present = {frame_of(task.id, sample) for sample in graph.list_samples(dataset).ids}
+    present = {
+        frame_of(task.id, sample) for sample in graph.list_samples(dataset, min_revision=found.revision).ids
+    }
     missing = {frame for frame in task.frames if frame not in present}
     refused: list[tuple[str, str]] = []
     part: list[Embedded[int]] = []

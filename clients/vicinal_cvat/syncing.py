@@ -71,8 +71,11 @@ def sync(
     jobs = task.jobs() if completed else ()
     looked_at = {frame for job in jobs if job.completed for frame in job.frames}
     said = stated(tags, looked_at)
-    samples = {sample for sample in graph.list_samples(dataset).ids if frame_of(task.id, sample) is not None}
-    labels = [label for label in graph.list_labels(dataset).labels if label.sample_id in samples]
+    newest = graph.get_dataset(dataset).revision
+    listed = graph.list_samples(dataset, min_revision=newest).ids
+    samples = {sample for sample in listed if frame_of(task.id, sample) is not None}
+    every = graph.list_labels(dataset, min_revision=newest).labels
+    labels = [label for label in every if label.sample_id in samples]
     here = {label.sample_id: label for label in labels if label.annotator == ANNOTATOR}
     there = _labels(task.id, said)
     added = [one for sample, one in there.items() if sample in samples and here.get(sample) != one]
@@ -96,9 +99,9 @@ def _labels(task: int, said: Stated) -> dict[str, Label]:
 
 
 def _believed(graph: GraphClient, dataset: str, least: float) -> dict[str, str]:
-    """Return sample → class of every belief that is confident enough, as of the client's own writes."""
-    classes = graph.get_dataset(dataset).classes
-    found = graph.export_beliefs(dataset)
+    """Return sample → class of every belief that is confident enough."""
+    newest = graph.get_dataset(dataset)
+    found, classes = graph.export_beliefs(dataset, min_revision=newest.revision), newest.classes
     columns = found.sample_ids, found.classes.tolist(), found.confidences.tolist()
     return {
         sample: classes[index]
