@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from vicinal_client import Label, Trust
 from vicinal_page.answers import refusal
 from vicinal_page.asked import BadRequest, body_of, number, text
 from vicinal_page.desk import Desk
@@ -109,7 +108,10 @@ class Api:
         """State a verified label; answer with its revision and what lies ready now."""
         body = await body_of(request)
         room, desk = await self._at_desk(body)
-        revision = await desk.label(text(body, "sample"), text(body, "class"), _flag(body))
+        settles = body.get("settles", False)
+        if not isinstance(settles, bool):
+            raise BadRequest("MALFORMED", "settles is neither true nor false", "settles")
+        revision = await desk.label(text(body, "sample"), text(body, "class"), settles=settles)
         return await self._ready(room, desk, revision=revision)
 
     async def undo(self, request: Request) -> Response:
@@ -138,16 +140,6 @@ class Api:
         await desk.look()
         room.follow()
         return _json(desk_of(room, desk) | more)
-
-
-def _flag(body: dict[str, Any]) -> Label | None:
-    """Return the suspected label that a label is the answer to, if the body names one."""
-    flag = body.get("flag")
-    if flag is None:
-        return None
-    if not isinstance(flag, dict) or not isinstance(flag.get("annotator"), str):
-        raise BadRequest("MALFORMED", "flag holds annotator and class", "flag")
-    return Label(text(body, "sample"), text(flag, "class"), flag["annotator"], Trust.GIVEN)
 
 
 def _json(content: Any) -> Response:

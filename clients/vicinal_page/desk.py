@@ -91,13 +91,13 @@ class Desk:
             await self._fill()
             return self.held
 
-    async def label(self, sample_id: str, class_name: str, flag: Label | None = None) -> int:
+    async def label(self, sample_id: str, class_name: str, *, settles: bool = False) -> int:
         """State a verified label; return its revision.
 
         Args:
             sample_id: the sample.
             class_name: what it is.
-            flag: the suspected label that this is the answer to, if it is one.
+            settles: whether it answers a flag: then it is not doubted in its turn.
         """
         async with self._lock:
             before = await self._statements.of(sample_id, self.annotator)
@@ -108,8 +108,8 @@ class Desk:
                 self._drop([sample_id])  # it was removed meanwhile
                 raise
             await self._statements.said(label)
-            if flag is not None and flag.class_name == class_name:
-                self._statements.keep(flag)
+            if settles:
+                self._statements.settled(label)
             item = next((one for one in self._held if one.sample_id == sample_id), None)
             self._drop([sample_id])
             self._steps.append(_Step(label, before, item))

@@ -115,10 +115,11 @@ def _small(path: Path, size: int) -> tuple[bytes, str]:
     limits = _Limits()
     with path.open("rb") as file:
         picture = decode(file.read(limits.max_image_bytes + 1), limits)
+    buffer = BytesIO()
+    is_icon = picture.width * picture.height <= _LOSSLESS_PIXELS
     if max(picture.size) > size:
         picture.thumbnail((size, size), Resampling.LANCZOS)
-    buffer = BytesIO()
-    if picture.width * picture.height <= _LOSSLESS_PIXELS:
+    if is_icon:
         picture.save(buffer, "PNG")
         return buffer.getvalue(), "image/png"
     picture.save(buffer, "JPEG", quality=88)

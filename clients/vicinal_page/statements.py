@@ -23,7 +23,7 @@ class Statements:
         self._client = client
         self._dataset = dataset
         self._labels: dict[str, dict[str, Label]] | None = None
-        self._kept: set[tuple[str, str, str]] = set()
+        self._settled: set[tuple[str, str, str]] = set()
         self._lock = asyncio.Lock()
 
     async def of(self, sample_id: str, annotator: str) -> Label | None:
@@ -45,21 +45,21 @@ class Statements:
         ]
         return stated[-1].class_name if stated else None
 
-    def keep(self, label: Label) -> None:
-        """Note that somebody looked at a suspected label and found it right."""
-        self._kept.add((label.sample_id, label.annotator, label.class_name))
+    def settled(self, label: Label) -> None:
+        """Note that a label was stated by somebody who knew that its sample's label was in doubt."""
+        self._settled.add((label.sample_id, label.annotator, label.class_name))
 
     def doubt_again(self, sample_id: str) -> None:
-        """Forget that labels of this sample were found right."""
-        self._kept = {key for key in self._kept if key[0] != sample_id}
+        """Forget that doubt about this sample was settled."""
+        self._settled = {key for key in self._settled if key[0] != sample_id}
 
     def is_open(self, flag: Flag) -> bool:
         """Whether nobody has looked at the flagged label since: after `agree`.
 
-        Somebody has who found it right here, or who else states a verified label of the sample.
+        Somebody has who stated it to settle a flag, or who else states a verified label of the sample.
         """
         label = flag.label
-        if (label.sample_id, label.annotator, label.class_name) in self._kept:
+        if (label.sample_id, label.annotator, label.class_name) in self._settled:
             return False
         others = (self._labels or {}).get(label.sample_id, {})
         return not any(

@@ -118,7 +118,7 @@ export class FlagsArea {
     this.app.announce(`${name === flag.class ? "Kept" : "Changed to"} ${name}.`);
     this.app.later(async () => {
       try {
-        await this.app.tell("/api/label", { sample: flag.sample, class: name, flag: { annotator: flag.annotator, class: flag.class } });
+        await this.app.tell("/api/label", { sample: flag.sample, class: name, settles: true });
       } catch (error) {
         await this.read();
         throw error;
