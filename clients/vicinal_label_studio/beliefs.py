@@ -15,7 +15,7 @@ __all__ = ["Belief", "BeliefTable", "follow"]
 
 _log = logging.getLogger(__name__)
 _MIN_CHANGE = 0.01
-_PAUSE = 2.0
+_PAUSE = 0.5
 """Seconds before watching is tried again."""
 
 

@@ -106,6 +106,12 @@ class Bridge:
         return self._survey is not None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do."""
+        marked = len(self.agenda) or self.agenda.wants_survey or self.agenda.wants_refresh
+        return not (marked or self.is_surveying or self._to_import)
+
+    @property
     def waiting_images(self) -> int:
         """How many images wait to be imported."""
         return len(self._to_import)

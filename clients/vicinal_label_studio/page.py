@@ -19,6 +19,7 @@ _ROWS = (
     ("Suspected labels", "suspected"),
     ("Predictions written since the start", "predictions"),
     ("Tasks to look at", "queued"),
+    ("Now", "working"),
     ("Last full comparison", "surveyed_at"),
     ("Connected since", "connected_at"),
 )

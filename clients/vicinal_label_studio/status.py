@@ -42,6 +42,7 @@ class Status:
         removed: labels taken back since the start.
         predictions: predictions written since the start.
         suspected: labels that look wrong now.
+        working: what is being done now; None while there is nothing to do.
         queued: tasks that are marked to be looked at.
         to_import: images that wait to be imported.
         webhooks: events received since the start, by action.
@@ -64,6 +65,7 @@ class Status:
     removed: int = 0
     predictions: int = 0
     suspected: int = 0
+    working: str | None = "starting"
     queued: int = 0
     to_import: int = 0
     webhooks: dict[str, int] = field(default_factory=dict)
