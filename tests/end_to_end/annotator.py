@@ -42,7 +42,7 @@ class Annotator:
         self.holds(lease)
         for sample in lease.sample_ids:
             mood = self.chance.random()
-            if mood < 0.05:
+            if mood < 0.02:
                 time.sleep(self.seconds * 0.7)
             elif mood < 0.1:
                 return  # and leaves the rest to expire
