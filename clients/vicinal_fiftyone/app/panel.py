@@ -24,7 +24,10 @@ class Overview(foo.Panel):
     def config(self) -> foo.PanelConfig:
         """What the App shows."""
         return foo.PanelConfig(
-            name="overview", label="vicinal", icon="hub", help_markdown="Label a handful; the rest follows."
+            name="vicinal_overview",
+            label="vicinal",
+            icon="hub",
+            help_markdown="Label a handful; the rest follows.",
         )
 
     def on_load(self, ctx: Any) -> None:

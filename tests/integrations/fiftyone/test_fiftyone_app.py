@@ -50,7 +50,7 @@ class Shown:
 
     def __init__(self, dataset):
         self.dataset, self.state, self.data = dataset, {}, {}
-        self.panel = foo.get_operator(f"{URI}/overview")
+        self.panel = foo.get_operator(f"{URI}/vicinal_overview")
 
     def fire(self, event):
         params = {"panel_id": "one", "panel_state": self.state, "__method__": event}
