@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from graph_service.engine.snapshot import Snapshot
 from vicinal.wire.errors import ServiceError
@@ -40,8 +41,11 @@ class Currency:
 
     A snapshot is finished when what is read from it, such as its beliefs, is made. One is made at a time,
     always of the newest revision: by the first caller who needs it, while the others wait for it together;
-    or, where nobody waits, by a thread that lives for as long as there is something to make. The finished
-    one is held until the next has come.
+    or, where nobody waits, by a thread of its own. The finished one is held until the next has come.
+
+    Who asked for one revision will soon ask for the next: it is begun when it is written, as far as the
+    writer says that it is worth it, so that it is under way, or done, when it is asked for. Of the revisions
+    after one that was asked for that is only the first, so that what nobody asks for cannot pile up.
 
     What takes long to make would keep the machine busy for as long as labels come. With a `rest` it is not
     made anew in the background before so many times its own duration have passed; but one that has been out
@@ -52,6 +56,7 @@ class Currency:
         take: returns the newest snapshot; may block while a write is applied.
         newest: returns the newest revision at once.
         make: makes what is to be read from a snapshot, which keeps it.
+        then: what else to do with a finished snapshot, in the background; None: nothing.
         rest: see above; 0 makes each revision at once, and reads from one however old.
         clock: seconds.
 
@@ -66,6 +71,7 @@ class Currency:
         newest: Callable[[], int],
         make: Callable[[Snapshot], object],
         *,
+        then: Callable[[Snapshot], None] | None = None,
         rest: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,6 +79,7 @@ class Currency:
         self._take = take
         self._newest = newest
         self._make = make
+        self._then = then
         self._rest = rest
         self._clock = clock
         self._seconds = 0.0  # what the last one took
@@ -87,6 +94,8 @@ class Currency:
         self._is_closed = False
         self._is_forgotten = False
         self._listeners: list[Callable[[], None]] = []
+        self._is_asked_for = False
+        self._background = ThreadPoolExecutor(1, thread_name_prefix=f"propagating {name}")
         self.failed_revision = 0
 
     def has(self, revision: int) -> bool:
@@ -110,6 +119,11 @@ class Currency:
             self.catch_up()
         return finished
 
+    def at_hand(self, revision: int) -> Snapshot | None:
+        """Return what `finished` does if nothing has to be waited for."""
+        self._is_asked_for = True
+        return self._ready(revision) and self.finished(revision)
+
     def reach(self, revision: int) -> tuple[Snapshot, bool]:
         """Return a finished snapshot of `revision` or later, and whether it had to be made first.
 
@@ -119,6 +133,10 @@ class Currency:
         Raises:
             PropagationFailed, or whatever the propagation failed with; the next call tries again.
         """
+        self._is_asked_for = True
+        return self._reach(revision)
+
+    def _reach(self, revision: int) -> tuple[Snapshot, bool]:
         waited = False
         while True:
             with self._lock:
@@ -143,7 +161,7 @@ class Currency:
             if self._is_catching_up or not self._is_behind():
                 return
             self._is_catching_up = True
-        threading.Thread(target=self._catch_up, name=f"propagating {self._name}", daemon=True).start()
+            self._background.submit(self._catch_up)
 
     def watch(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a propagation ends, and at the close; every write is now propagated."""
@@ -155,11 +173,16 @@ class Currency:
         with self._lock:
             self._listeners.remove(listener)
 
-    def written(self) -> None:
-        """Take note of a new revision."""
+    def written(self, *, soon: bool = False) -> None:
+        """Take note of a new revision.
+
+        Args:
+            soon: whether to make it at once if the one before was asked for.
+        """
         if self._stale_since is None:
             self._stale_since = self._clock()
-        if self._listeners:
+        if self._listeners or (soon and self._is_asked_for):
+            self._is_asked_for = False
             self.catch_up()
 
     def passed_on(self, version: int, revision: int) -> None:
@@ -187,6 +210,7 @@ class Currency:
             self._is_closed = True
             if forget:
                 self._is_forgotten, self._finished = True, None
+            self._background.shutdown(wait=False)
         self._closing.set()
         self._tell()
 
@@ -211,7 +235,7 @@ class Currency:
             if self._closing.wait(max(self._rests_until - self._clock(), 0)):
                 continue
             try:
-                self.reach(wanted)
+                self._reach(wanted)
             except ServiceError:
                 self.close(forget=True)  # the dataset is deleted
             except PropagationFailed:
@@ -244,6 +268,8 @@ class Currency:
                 self._stale_since = None
                 if self._newest() > revision:  # written meanwhile
                     self._stale_since = started
+                if self._then is not None and not self._is_closed:
+                    self._background.submit(self._then, snapshot)
             return snapshot
         finally:
             ended = self._clock()

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from graph_service.engine import checks
 from graph_service.engine.currency import Currency
+from graph_service.engine.foresight import Foresight
 from graph_service.engine.leases import LeaseTable, SamplesTaken
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
 from graph_service.engine.replay import replay
 from graph_service.engine.snapshot import Derived, Snapshot, take
 from graph_service.engine.staging import Encoder
+from graph_service.engine.suggesting import Suggestions, suggestions
 from graph_service.engine.summary import Summary
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event
@@ -56,6 +58,7 @@ class Dataset:
         uid: that of its log; another when the dataset is deleted and made again.
         revision: the newest revision.
         currency: its last finished snapshot, and the next; of each thing that is read from snapshots.
+        suggestions: what to label next.
         leasing: held by who chooses samples and leases them, so that two do not choose the same.
         pins: the snapshots held for pages.
         summary: the dataset as it stands.
@@ -77,6 +80,7 @@ class Dataset:
         self._snapshot: Snapshot | None = None
         self.leasing = threading.Lock()
         self.pins = Pins()
+        self.suggestions: Foresight[Suggestions] = Foresight(suggestions)
         self.currency = {what: self._currency_of(what) for what in Derived}
         self._tables, self.revision = replay(log)
         self.summary = Summary(self._tables, self.revision)
@@ -156,7 +160,7 @@ class Dataset:
         return [answer.revision if isinstance(answer, Receipt) else answer for answer in answers]
 
     def _apply(self, events: Iterable[tuple[int, Event]]) -> None:
-        version = self._tables.version
+        version, samples = self._tables.version, self._tables.sample_version
         try:
             with self._lock:
                 try:
@@ -164,7 +168,8 @@ class Dataset:
                         self._tables.apply(event)
                         self.revision = revision
                 finally:
-                    self._tables.flush()
+                    if self._tables.pending:
+                        self._tables.flush()
                     self.summary = Summary(self._tables, self.revision)
         except ServiceError:
             raise  # the log could not be read further; what was read is applied
@@ -175,11 +180,13 @@ class Dataset:
             self._refusal = Aborted("FENCED", message)
             raise
         finally:
-            for currency in self.currency.values():
+            # After samples come more samples; after labels someone wants to know what follows.
+            soon = self._tables.sample_version == samples
+            for what, currency in self.currency.items():
                 if self._tables.version == version:
                     currency.passed_on(version, self.revision)
                 else:
-                    currency.written()
+                    currency.written(soon=soon and what is Derived.BELIEFS)
 
     def _catch_up(self) -> None:
         """Apply what an append of unknown fate left in the log."""
@@ -215,6 +222,16 @@ class Dataset:
         self.refuse_if_deleted()
         checks.reached(min_revision, self.revision)
         return self.currency[of].finished(min_revision)
+
+    def at_hand(self, min_revision: int) -> Snapshot | None:
+        """Return what `finished` does if nothing has to be waited for.
+
+        Raises:
+            Aborted: REVISION_AHEAD when `min_revision` is not reached.
+        """
+        self.refuse_if_deleted()
+        checks.reached(min_revision, self.revision)
+        return self.currency[Derived.BELIEFS].at_hand(min_revision)
 
     def propagated(self, min_revision: int = 0) -> tuple[Snapshot, bool]:
         """Return a state whose beliefs are made, by default the newest, and whether they had to be first.
@@ -303,6 +320,7 @@ class Dataset:
             take=self.snapshot if is_basic else lambda: self.propagated()[0],
             newest=lambda: self.revision,
             make=partial(Snapshot.derive, what=what),
+            then=self.suggestions.prepare if is_basic else None,
             rest=0 if is_basic else _REST,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy.typing as npt
 
@@ -32,7 +32,6 @@ from graph_service.events import (
     Trust,
 )
 from graph_service.log.base import Write
-from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import InvalidArgument
 
 __all__ = ["Engine"]
@@ -170,38 +169,51 @@ class Engine(EncoderCases, LeaseCases, WatchCases):
         snapshot, fresh = self._datasets.get(name).propagated(min_revision)
         return reads.propagated(snapshot, fresh=fresh)
 
+    def propagated(self, name: str, min_revision: int) -> reads.Propagated | None:
+        """Return what `propagate` does if that is at hand, at once."""
+        dataset = self._datasets.get(name)
+        snapshot = dataset.at_hand(min_revision or dataset.revision)
+        return reads.propagated(snapshot, fresh=False) if snapshot else None
+
     def suggest_samples(
         self,
         name: str,
         min_revision: int,
         *,
-        strategy: Strategy,
-        count: int,
-        audit_share: float,
-        seed: int,
         exclude: Collection[str],
-        evidence_count: int = 0,
         lease: LeaseTerms | None = None,
+        **wanted: Unpack[suggesting.Wanted],
     ) -> suggesting.Suggestions:
         """Choose the samples to label next; with terms, lease them."""
-        dataset = self._datasets.get(name)
-        checks.in_range(count, "count", 1, self.limits.max_suggestions)
-        checks.in_range(audit_share, "audit_share", 0, 1)
-        checks.in_range(evidence_count, "evidence_count", 0, self.limits.max_neighbours)
-        if exclude:
-            checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
-        choose = partial(
-            suggesting.suggestions,
-            dataset.finished(min_revision),
-            strategy=strategy,
-            count=count,
-            audit_share=audit_share,
-            seed=seed,
-            evidence_count=evidence_count and self._fitting(evidence_count, count * self._entry_bytes),
-        )
+        dataset, asked = self._datasets.get(name), self._checked(wanted, exclude)
+        snapshot = dataset.finished(min_revision)
+        choose = partial(suggesting.suggestions, snapshot, **asked)
         if lease is not None:
             return self._leased(dataset, lease, choose, exclude)
-        return choose(exclude=exclude, leased=dataset.leases.rows(self._clock()))
+        leased = dataset.leases.rows(self._clock())
+        if len(leased):
+            return choose(exclude=exclude, leased=leased)
+        return dataset.suggestions.answer(snapshot, exclude=tuple(exclude), **asked)
+
+    def suggested(
+        self, name: str, min_revision: int, *, exclude: Collection[str], **wanted: Unpack[suggesting.Wanted]
+    ) -> suggesting.Suggestions | None:
+        """Return what `suggest_samples` does without terms, if that is at hand."""
+        dataset, asked = self._datasets.get(name), self._checked(wanted, exclude)
+        snapshot = dataset.at_hand(min_revision)
+        if snapshot is None or len(dataset.leases.rows(self._clock())):
+            return None
+        return dataset.suggestions.at_hand(snapshot, exclude=tuple(exclude), **asked)
+
+    def _checked(self, wanted: suggesting.Wanted, exclude: Collection[str]) -> suggesting.Wanted:
+        checks.in_range(wanted["count"], "count", 1, self.limits.max_suggestions)
+        checks.in_range(wanted["audit_share"], "audit_share", 0, 1)
+        evidence = wanted.get("evidence_count", 0)
+        checks.in_range(evidence, "evidence_count", 0, self.limits.max_neighbours)
+        if exclude:
+            checks.item_count(len(exclude), "exclude_sample_ids", self.limits.max_suggestions)
+        fitting = evidence and self._fitting(evidence, wanted["count"] * self._entry_bytes)
+        return {**wanted, "evidence_count": fitting}
 
     def estimate_accuracy(
         self, name: str, min_revision: int, *, target: float, level: float

@@ -28,15 +28,32 @@ Int32 = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Propagated:
-    """The outcome of a propagation; `classes` and `confidences` are by sample (int32 and float32)."""
+    """The outcome of a propagation."""
 
-    revision: int
+    snapshot: Snapshot
     labelled_count: int
-    reached_count: int
     unreached_count: int
     seconds: float
-    classes: Int32
-    confidences: Float32
+
+    @property
+    def revision(self) -> int:
+        """The revision that was propagated."""
+        return self.snapshot.revision
+
+    @property
+    def reached_count(self) -> int:
+        """Samples that some label reaches."""
+        return len(self.snapshot.view.ids) - self.unreached_count
+
+    @property
+    def classes(self) -> Int32:
+        """The class of each sample, int32 (n,); O(n)."""
+        return self.snapshot.beliefs().classes[self.snapshot.view.sample_nodes]
+
+    @property
+    def confidences(self) -> Float32:
+        """The belief in it, float32 (n,); O(n)."""
+        return self.snapshot.beliefs().confidences[self.snapshot.view.sample_nodes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +87,12 @@ def propagated(snapshot: Snapshot, *, fresh: bool) -> Propagated:
     if not len(snapshot.labels):
         message = "there is no label to propagate; add one first (SuggestSamples says where)"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
-    beliefs, nodes = snapshot.beliefs(), snapshot.view.sample_nodes
-    classes, confidences = beliefs.classes[nodes], beliefs.confidences[nodes]
-    reached = int((classes >= 0).sum())
+    beliefs, stated, copies = snapshot.beliefs(), snapshot.statements, snapshot.view.copies()
     return Propagated(
-        revision=snapshot.revision,
-        labelled_count=int(snapshot.clamped()[nodes].sum()),
-        reached_count=reached,
-        unreached_count=len(classes) - reached,
+        snapshot,
+        labelled_count=int(copies[stated.labelled[stated.clamped]].sum()),
+        unreached_count=int(copies[beliefs.classes < 0].sum()),
         seconds=beliefs.seconds if fresh else 0.0,
-        classes=classes,
-        confidences=confidences,
     )
 
 

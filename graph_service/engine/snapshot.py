@@ -15,7 +15,7 @@ from graph_service.auditing.order import audited
 from graph_service.engine.believing import Believed, Running, believed
 from graph_service.engine.judging import Judging
 from graph_service.engine.labels import LabelColumns
-from graph_service.engine.once import Once, Value, twin
+from graph_service.engine.once import Cell, Once, Value, twin
 from graph_service.engine.tables import Tables
 from graph_service.engine.view import GraphView
 from graph_service.events import Method, Propagation, Trust
@@ -98,6 +98,7 @@ class Snapshot:
         version: the tables' `version`.
         statements: the labels by node.
         judging: what is thought of them.
+        answers: what was asked of it (see `Foresight`).
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Snapshot:
         self.labels = labels
         self.staged = staged
         self.running = running
+        self.answers: dict[Any, Cell[Any]] = {}
         self.version = version
         nodes: Int32 = view.sample_nodes[labels.samples]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))

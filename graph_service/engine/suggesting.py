@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,22 @@ from graph_service.engine.view import GraphView
 from graph_service.suggestion.strategies import Reason, State, Strategy, suggest
 from graph_service.suggestion.uncertainty import rivals
 
-__all__ = ["Accuracy", "Interval", "Suggestion", "Suggestions", "accuracy", "suggestions"]
+__all__ = ["Accuracy", "Interval", "Suggestion", "Suggestions", "Wanted", "accuracy", "suggestions"]
 
 Int32 = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.int64]
 
 _NOBODY: Rows = np.zeros(0, np.int64)
+
+
+class Wanted(TypedDict):
+    """What is wanted of `suggestions`."""
+
+    strategy: Strategy
+    count: int
+    audit_share: float
+    seed: int
+    evidence_count: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -138,7 +149,9 @@ def suggestions(
         rivals(beliefs.rows[nodes]),
     )
     samples = shown_as[nodes].tolist()
-    near = [shown(snapshot, nearest(snapshot, sample)[:evidence_count]) for sample in samples]
+    near: list[list[Evidence]] = [[] for _ in samples]
+    if evidence_count:
+        near = [shown(snapshot, nearest(snapshot, sample)[:evidence_count]) for sample in samples]
     items = [
         Suggestion(view.ids[sample], score, class_index, confidence, reason, stands_for, rival, evidence)
         for sample, reason, evidence, score, class_index, confidence, stands_for, rival in zip(
@@ -169,6 +182,8 @@ def accuracy(snapshot: Snapshot, *, target: float, level: float) -> Accuracy:
 
 def _nodes_named(view: GraphView, names: Collection[str]) -> Int32:
     """Return the nodes of the samples with these ids; unknown ones are passed over."""
+    if not names:
+        return np.zeros(0, np.int32)
     keys, order = view.audit_keys(), view.audit()
     wanted = audit_keys(names)
     ends = zip(

@@ -120,6 +120,11 @@ class GraphView:
         )
 
     @Once
+    def copies(self) -> npt.NDArray[np.int64]:
+        """How many samples each node stands for, int64 (nodes,)."""
+        return np.bincount(self.sample_nodes, minlength=len(self.nodes))
+
+    @Once
     def sample(self) -> Int32:
         """Nodes that stand for all, int32 (≤ 4096,): drawn at random but the same after a restart."""
         if len(self.nodes) <= _SAMPLE:

@@ -7,14 +7,16 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
-__all__ = ["Seeds", "among"]
+__all__ = ["Seeds", "among", "compile_kernels"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+_Columns = tuple[Int64, Int64, Int32, Float32, Bools]
 
 
 def among(nodes: Int64, others: Int64) -> Bools:
@@ -99,12 +101,39 @@ class Seeds:
 
     def differing(self, other: Seeds) -> Int64:
         """Return the nodes, rising, whose seeds are others or clamped in only one of the two; O(m + e)."""
-        mine, theirs = among(self.nodes, other.nodes), among(other.nodes, self.nodes)
-        a, b = self[np.flatnonzero(mine)], other[np.flatnonzero(theirs)]
-        same = (np.diff(a.starts) == np.diff(b.starts)) & (a.clamped == b.clamped)
-        alike = a[np.flatnonzero(same)], b[np.flatnonzero(same)]
-        equal = (alike[0].classes == alike[1].classes) & (alike[0].shares == alike[1].shares)
-        apart = np.unique(alike[0].owners[~equal])
-        return np.sort(
-            np.concatenate([self.nodes[~mine], other.nodes[~theirs], a.nodes[~same], alike[0].nodes[apart]])
+        found: Int64 = _differing(
+            (self.nodes, self.starts, self.classes, self.shares, self.clamped),
+            (other.nodes, other.starts, other.classes, other.shares, other.clamped),
         )
+        return found
+
+
+@njit(nogil=True, cache=True)
+def _differing(mine: _Columns, theirs: _Columns) -> Int64:
+    """Return what `Seeds.differing` does: one walk along both, as arrays' own operations take far longer."""
+    my_nodes, my_starts, my_classes, my_shares, my_clamped = mine
+    nodes, starts, classes, shares, clamped = theirs
+    found = np.empty(len(my_nodes) + len(nodes), np.int64)
+    count = i = j = 0
+    while i < len(my_nodes) or j < len(nodes):
+        if j == len(nodes) or (i < len(my_nodes) and my_nodes[i] < nodes[j]):
+            found[count] = my_nodes[i]
+            count, i = count + 1, i + 1
+        elif i == len(my_nodes) or nodes[j] < my_nodes[i]:
+            found[count] = nodes[j]
+            count, j = count + 1, j + 1
+        else:
+            size, a, b = my_starts[i + 1] - my_starts[i], my_starts[i], starts[j]
+            same = size == starts[j + 1] - b and my_clamped[i] == clamped[j]
+            for e in range(size if same else 0):
+                same &= my_classes[a + e] == classes[b + e] and my_shares[a + e] == shares[b + e]
+            found[count] = my_nodes[i]
+            count, i, j = count + (not same), i + 1, j + 1
+    return found[:count]
+
+
+def compile_kernels() -> None:
+    """Compile them, or load them from the cache."""
+    node = np.zeros(1, np.int64)
+    seeds = Seeds.stated(node, node, node == 0)
+    seeds.differing(seeds)

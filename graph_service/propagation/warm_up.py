@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graph_service.events import Method
-from graph_service.propagation import backwards, merge
+from graph_service.propagation import backwards, merge, seeds
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.beliefs import beliefs, decide
 from graph_service.propagation.lanes import lane_rows
@@ -34,3 +34,4 @@ def warm_up() -> None:
     )
     merge.compile_kernels()
     backwards.compile_kernels()
+    seeds.compile_kernels()

@@ -92,6 +92,15 @@ class Calls(pb_grpc.GraphServiceServicer):
         waits = self._engine.must_wait(request.dataset, request.min_revision, of)
         return self._waiting if waits else self._reading
 
+    def _at_hand(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that looks whether its answer is at hand: sooner done than handed to a thread."""
+        size = request.ByteSize()
+        self._admission.enter(size)
+        try:
+            return use_case(*args, **kwargs)
+        finally:
+            self._admission.leave(size)
+
     async def _aside(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a part of a call that was admitted before; one that waits for nothing."""
         return await asyncio.wrap_future(self._reading.submit(work, *args, **kwargs))

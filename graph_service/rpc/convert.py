@@ -23,14 +23,15 @@ __all__ = [
     "label_to",
     "limits_to",
     "listed_to",
-    "strategy_from",
     "suggestion_to",
     "updated_from",
+    "wanted_from",
 ]
 
 T = TypeVar("T")
 
 _DEFAULT_NEIGHBOURS = 10
+_DEFAULT_SUGGESTIONS = 10
 
 # Proto values equal those of the domain enums (a test holds that); 0 is "not set".
 _METHODS = {0: Propagation.method, **{int(m): m for m in Method}}
@@ -97,9 +98,15 @@ def label_to(label: listing.Label) -> pb.Label:
     )
 
 
-def strategy_from(value: int) -> Strategy:
-    """Return the strategy asked for, or the default."""
-    return known(_STRATEGIES, value, "strategy")
+def wanted_from(request: pb.SuggestSamplesRequest) -> suggesting.Wanted:
+    """Return what is to be suggested."""
+    return {
+        "strategy": known(_STRATEGIES, request.strategy, "strategy"),
+        "count": request.count if request.HasField("count") else _DEFAULT_SUGGESTIONS,
+        "audit_share": request.audit_share,
+        "seed": request.seed,
+        "evidence_count": request.evidence_count,
+    }
 
 
 def dataset_to(summary: Summary) -> pb.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graph_service.engine.reads import Propagated
 from graph_service.rpc import convert, flags
 from graph_service.rpc.calls import Context
 from graph_service.rpc.encoders import EncoderCalls
@@ -137,7 +138,10 @@ class GraphServicer(EncoderCalls, LeaseCalls, WatchCalls):
         )
 
     async def Propagate(self, request: pb.PropagateRequest, context: Context) -> pb.PropagateResponse:
-        outcome = await self._wait(request, self._engine.propagate, request.dataset, request.min_revision)
+        asked = request.dataset, request.min_revision
+        outcome = self._at_hand(request, self._engine.propagated, *asked)
+        if outcome is None:
+            outcome = await self._wait(request, self._engine.propagate, *asked)
         response = pb.PropagateResponse(
             revision=outcome.revision,
             labelled_count=outcome.labelled_count,
@@ -146,28 +150,23 @@ class GraphServicer(EncoderCalls, LeaseCalls, WatchCalls):
         )
         response.propagation_time.FromMicroseconds(round(outcome.seconds * 1e6))
         if request.include_beliefs:
-            response.classes.CopyFrom(tensors.pack(outcome.classes))
-            response.confidences.CopyFrom(tensors.pack(outcome.confidences))
+            await self._aside(_tell_beliefs, outcome, response)
         return response
 
     async def SuggestSamples(
         self, request: pb.SuggestSamplesRequest, context: Context
     ) -> pb.SuggestSamplesResponse:
         lease = terms_from(request)
-        carry_out = self._read if lease is None else self._wait  # for its turn, and for the log
-        outcome = await carry_out(
-            request,
-            self._engine.suggest_samples,
-            request.dataset,
-            request.min_revision,
-            strategy=convert.strategy_from(request.strategy),
-            count=request.count if request.HasField("count") else 10,
-            audit_share=request.audit_share,
-            seed=request.seed,
-            exclude=request.exclude_sample_ids,
-            evidence_count=request.evidence_count,
-            lease=lease,
-        )
+        asked = request.dataset, request.min_revision
+        wanted, exclude = convert.wanted_from(request), request.exclude_sample_ids
+        outcome = None
+        if lease is None:
+            outcome = self._at_hand(request, self._engine.suggested, *asked, exclude=exclude, **wanted)
+        if outcome is None:
+            carry_out = self._read if lease is None else self._wait  # for its turn, and for the log
+            outcome = await carry_out(
+                request, self._engine.suggest_samples, *asked, exclude=exclude, lease=lease, **wanted
+            )
         return pb.SuggestSamplesResponse(
             revision=outcome.revision,
             suggestions=map(convert.suggestion_to, outcome.items),
@@ -258,3 +257,8 @@ class GraphServicer(EncoderCalls, LeaseCalls, WatchCalls):
             next_page_token=next_page,
             total_count=page.total_count,
         )
+
+
+def _tell_beliefs(outcome: Propagated, response: pb.PropagateResponse) -> None:
+    response.classes.CopyFrom(tensors.pack(outcome.classes))
+    response.confidences.CopyFrom(tensors.pack(outcome.confidences))

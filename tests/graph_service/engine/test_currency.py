@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import pytest
@@ -28,7 +29,7 @@ class Made:
 class Source:
     """Where a `Currency` takes snapshots from: the newest revision, and every one that was taken."""
 
-    def __init__(self, rest=0.0):
+    def __init__(self, rest=0.0, then=None):
         self.time = 0.0
         self.newest = 1
         self.taken = []
@@ -37,7 +38,7 @@ class Source:
         self.began = threading.Semaphore(0)
         self.fails = False
         self.currency = Currency(
-            "d", self.take, lambda: self.newest, Made.beliefs, rest=rest, clock=lambda: self.time
+            "d", self.take, lambda: self.newest, Made.beliefs, then=then, rest=rest, clock=lambda: self.time
         )
 
     def take(self):
@@ -58,10 +59,10 @@ class Source:
 
     def settle(self):
         """Wait until nothing is made in the background any more."""
-        for thread in threading.enumerate():
-            if thread.name == "propagating d":
-                thread.join(PATIENCE)
-                assert not thread.is_alive()
+        until = time.monotonic() + PATIENCE
+        while self.currency._is_catching_up:
+            assert time.monotonic() < until
+            time.sleep(0.001)
 
 
 @pytest.fixture
@@ -90,6 +91,29 @@ def test_nothing_is_made_before_someone_reads(source):
     source.currency.written()
     source.settle()
     assert source.taken == [1]
+
+
+def test_what_follows_a_revision_asked_for_is_made_when_it_is_written(source):
+    source.finish(1)
+    for revision in (2, 3, 4):
+        source.newest = revision
+        source.currency.written(soon=True)
+        source.settle()
+    assert source.taken == [1, 2]
+    assert source.currency.at_hand(3) is None
+    assert source.currency.at_hand(2).revision == 2
+    source.settle()
+    assert source.taken == [1, 2, 4]
+
+
+def test_what_is_finished_is_passed_on_in_the_background():
+    passed = threading.Semaphore(0)
+    source = Source(then=lambda snapshot: passed.release())
+    source.finish(1)
+    assert passed.acquire(timeout=PATIENCE)
+    source.currency.close()
+    source.finish(2)
+    assert not passed.acquire(blocking=False)
 
 
 def test_a_read_of_what_is_current_makes_nothing(source):

@@ -230,7 +230,7 @@ def test_choosing_again_when_labels_came_between(engine):
     """The finished revision does not know them yet."""
     old = suggest(engine, 10)
     dataset = engine._datasets.get("d")
-    dataset.currency[Derived.BELIEFS].reach = None  # nothing newer is finished
+    dataset.currency[Derived.BELIEFS].close()  # nothing newer is finished
     for name in ids(old)[:4]:
         label(engine, name)
     engine.remove_samples("d", "remove", [ids(old)[4]])

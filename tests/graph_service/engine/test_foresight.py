@@ -1,0 +1,99 @@
+"""What is asked again and again is answered before it is asked."""
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from graph_service.engine.foresight import Foresight
+
+
+@dataclass
+class State:
+    revision: int
+    answers: dict = field(default_factory=dict)
+
+
+class Answers:
+    """Answers with the question, and counts."""
+
+    def __init__(self):
+        self.made = []
+
+    def __call__(self, snapshot, **question):
+        self.made.append((snapshot.revision, question))
+        if question.get("fails"):
+            raise MemoryError
+        return snapshot.revision, question
+
+
+@pytest.fixture
+def answers():
+    return Answers()
+
+
+def test_equal_questions_are_answered_once(answers):
+    foresight, state = Foresight(answers), State(1)
+    for _ in range(3):
+        assert foresight.answer(state, a=1, b="x") == (1, {"a": 1, "b": "x"})
+        assert foresight.answer(state, b="x", a=1) == (1, {"a": 1, "b": "x"})
+    foresight.answer(state, a=2, b="x")
+    assert len(answers.made) == 2
+
+
+def test_the_last_question_is_answered_ahead_once_for_each_time_it_was_asked(answers):
+    foresight = Foresight(answers)
+    foresight.answer(State(1), a=1)
+    foresight.answer(State(1), a=2)
+    second, third = State(2), State(3)
+    foresight.prepare(second)
+    foresight.prepare(third)
+    assert foresight.at_hand(second, a=1) is None
+    assert foresight.at_hand(second, a=2) == (2, {"a": 2})
+    assert foresight.at_hand(third, a=2) is None
+    assert len(answers.made) == 3
+    foresight.prepare(third)
+    assert foresight.at_hand(third, a=2) == (3, {"a": 2})
+
+
+def test_states_of_two_revisions_that_share_their_room_have_answers_of_their_own(answers):
+    foresight, first = Foresight(answers), State(1)
+    second = State(2, first.answers)
+    assert foresight.answer(first, a=1)[0] == 1
+    assert foresight.at_hand(second, a=1) is None
+    assert foresight.answer(second, a=1)[0] == 2
+
+
+def test_who_asks_while_it_is_made_waits_for_it(callers):
+    began, gate, made = threading.Event(), threading.Event(), []
+
+    def make(snapshot, **question):
+        made.append(question)
+        began.set()
+        assert gate.wait(30)
+        return 7
+
+    foresight, state = Foresight(make), State(2)
+    asking = [callers.submit(foresight.answer, state, a=1)]
+    assert began.wait(30)
+    assert foresight.at_hand(state, a=1) is None
+    asking.append(callers.submit(foresight.answer, state, a=1))
+    gate.set()
+    assert [one.result(30) for one in asking] == [7, 7]
+    assert len(made) == 1
+
+
+def test_what_fails_ahead_fails_again_for_who_asks(answers):
+    foresight, state = Foresight(answers), State(2)
+    with pytest.raises(MemoryError):
+        foresight.answer(State(1), fails=True)
+    foresight.prepare(state)
+    with pytest.raises(MemoryError):
+        foresight.answer(state, fails=True)
+
+
+def test_few_answers_are_kept(answers):
+    foresight, state = Foresight(answers), State(1)
+    for a in range(100):
+        foresight.answer(state, a=a)
+    assert len(state.answers) <= 8
