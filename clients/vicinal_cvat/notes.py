@@ -1,9 +1,9 @@
 """Suggestions and suspicions as CVAT issues. No network here.
 
-CVAT steps through a job's frames in the order they were uploaded in, and nothing in its API changes that
-order, nor can a job be made of chosen frames without copying them. What it has is issues: they hang on a
-frame, its editor jumps from one to the next, they are resolved with a click, and they are no annotations, so
-no export carries them. The rank stands in the text.
+CVAT steps through a job's frames in the order they were uploaded in, nothing in its API changes that order,
+and the only jobs of chosen frames, those for ground truth, keep their annotations apart. What it has is
+issues: they hang on a frame, its editor jumps from one to the next, they are resolved with a click, and they
+are no annotations, so no export carries them. The rank stands in the text.
 """
 
 from __future__ import annotations

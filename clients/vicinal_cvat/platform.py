@@ -63,7 +63,8 @@ class Job:
 def opened(access: Access, task: int) -> Iterator[CvatTask]:
     """Yield a task of the server.
 
-    Images are kept in a temporary folder while the block runs.
+    Images are kept in a temporary folder while the block runs. A server of another version than the SDK's is
+    warned of.
 
     Raises:
         CvatProblem: the server does not answer, knows no such task or refuses; also while the block runs.
@@ -76,6 +77,7 @@ def opened(access: Access, task: int) -> Iterator[CvatTask]:
         )
         log = logging.getLogger("vicinal_cvat.sdk")
         with make_client_from_cli(parameters, logger=log, config=Config(cache_dir=Path(folder))) as client:
+            client.check_server_version(fail_if_unsupported=False)  # warns
             yield CvatTask(client, task)
 
 

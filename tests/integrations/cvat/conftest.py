@@ -83,6 +83,7 @@ class Platform:
         self.next_issue = 1
         self.requests = []
         self.url = ""
+        self.version = "2.80.0"
 
     def add(self, classes, images, **more):
         task = Task(len(self.tasks) + 1, tuple(classes), list(images), **more)
@@ -137,7 +138,7 @@ class Endpoints:
         return said(kind._from_openapi_data(len(visible), part, next=following, previous=None))
 
     async def about(self, request):
-        return said(models.About._from_openapi_data("CVAT", "", "2.80.0", "", ""))
+        return said(models.About._from_openapi_data("CVAT", "", self.platform.version, "", ""))
 
     async def labels(self, request):
         task = self.platform.tasks[int(request.query_params["task_id"])]

@@ -1,7 +1,5 @@
 """Frames, tags and labels between a task and a dataset, through the command line."""
 
-import sys
-
 import pytest
 
 from vicinal_client import NotFound, Trust
@@ -178,10 +176,10 @@ def test_what_cannot_be_done_is_said_in_a_line(platform, graph, pictures, vicina
         graph.get_dataset("never-made")
 
 
-def test_a_missing_sdk_names_the_extra(vicinal, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cvat_sdk", None)
-    real = sys.modules["vicinal_cli.needs"].find_spec
-    hidden = lambda name: None if name == "cvat_sdk" else real(name)  # noqa: E731
-    monkeypatch.setattr("vicinal_cli.needs.find_spec", hidden)
-    status, said = vicinal("cvat", "sync", "--task", 1)
-    assert (status, "vicinal[cvat]" in said) == (1, True), said
+def test_a_server_of_another_version_is_warned_of(platform, labelled, sync, caplog):
+    task, dataset, _ = labelled
+    sync(task, dataset)
+    assert not caplog.records
+    platform.version = "2.60.0"
+    sync(task, dataset)
+    assert "'2.60.0' is not compatible with SDK version '2.80.0'" in caplog.text
