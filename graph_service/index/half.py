@@ -18,6 +18,7 @@ from numba.core import cgutils as untyped_cgutils
 from numba.extending import intrinsic
 
 __all__ = [
+    "AHEAD",
     "Bits",
     "Kept",
     "dot",
@@ -92,6 +93,8 @@ fetch_line: Any = intrinsic(_fetch_line)
 
 _LINE = 32
 """Numbers of 16 bits in a line of a processor's cache."""
+AHEAD = 6
+"""How far ahead of its use to fetch what lies scattered."""
 
 
 @kernel

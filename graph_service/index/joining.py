@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.index.base import Survey
-from graph_service.index.half import Bits, dot_with, fetch, fetch_line, kernel
+from graph_service.index.half import AHEAD, Bits, dot_with, fetch, fetch_line, kernel
 from graph_service.index.holders import Holders
 from graph_service.index.ranking import insert
 from graph_service.index.threads import CORES, in_parts
@@ -28,8 +28,6 @@ Touches = tuple[Int64Array, Int32Array, Float32Array]
 
 _LEAST_PART = 64
 """Queries worth a thread."""
-_AHEAD = 6
-"""How far ahead of its use the cache fetches what a candidate needs: vectors lie scattered."""
 
 
 def join(
@@ -93,8 +91,8 @@ def _candidates(
     slots[:named] = found[:named]
     count = named
     for t in range(named):
-        if t + _AHEAD < named:
-            fetch_line(pool, starts[found[t + _AHEAD]])
+        if t + AHEAD < named:
+            fetch_line(pool, starts[found[t + AHEAD]])
         start = starts[found[t]]
         for p in range(start, start + counts[found[t]]):
             if seen[pool[p]] != mark:
@@ -125,8 +123,8 @@ def _join(
             touch_similarities = _longer(touch_similarities, room)
         for t in range(len(candidates)):
             i = candidates[t]
-            if t + _AHEAD < len(candidates):
-                fetch(bits, candidates[t + _AHEAD])
+            if t + AHEAD < len(candidates):
+                fetch(bits, candidates[t + AHEAD])
             if t < found.shape[1] and found[q, t] == i:
                 similarity = found_similarities[q, t]
             else:

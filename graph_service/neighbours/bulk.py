@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.index.half import Bits, dot, kernel
+from graph_service.index.half import AHEAD, Bits, dot, fetch, kernel
 from graph_service.index.ranking import empty_lists
 from graph_service.index.threads import in_parts
 from graph_service.index.vectors import BoolArray, Float32Array, Int32Array, UnitVectors
@@ -198,6 +198,7 @@ def _descend(
     first, first_news = np.empty(most, np.int32), np.empty(most, np.bool_)
     second, second_news = np.empty(most, np.int32), np.empty(most, np.bool_)
     seen = np.full(len(neighbours), -1, np.int32)
+    candidates = np.empty(most * (most + 1), np.int32)
     changes = 0
     for i in range(low, high):
         seen[i] = i
@@ -205,15 +206,21 @@ def _descend(
             if neighbours[i, t] >= 0:
                 seen[neighbours[i, t]] = i
         beside = _around(neighbours, fresh, starts, holders, places, i, first, first_news)
+        count = 0
         for a in range(beside):
             around = _around(neighbours, fresh, starts, holders, places, first[a], second, second_news)
             second[around], second_news[around] = first[a], True
             for b in range(around + 1):
                 j = second[b]
-                if seen[j] == i or not (first_news[a] or second_news[b]):
-                    continue
-                seen[j] = i
-                product = dot(bits, i, j) * scales[i] * scales[j]
-                similarity = min(np.float32(1), max(np.float32(-1), product))
-                changes += _enter(new_neighbours, similarities, new_fresh, i, j, similarity)
+                if seen[j] != i and (first_news[a] or second_news[b]):
+                    seen[j] = i
+                    candidates[count] = j
+                    count += 1
+        for c in range(count):
+            if c + AHEAD < count:
+                fetch(bits, candidates[c + AHEAD])
+            j = candidates[c]
+            product = dot(bits, i, j) * scales[i] * scales[j]
+            similarity = min(np.float32(1), max(np.float32(-1), product))
+            changes += _enter(new_neighbours, similarities, new_fresh, i, j, similarity)
     return changes
