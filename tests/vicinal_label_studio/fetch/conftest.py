@@ -46,12 +46,12 @@ class Server:
 
 @pytest.fixture
 async def start():
-    """`await start(answer, ssl=None)` starts a server; `answer(request, writer)` writes all it says."""
+    """`await start(answer)` starts a server; `answer(request, writer)` writes all it says."""
     async with AsyncExitStack() as servers:
 
-        async def start(answer, ssl=None):
+        async def start(answer, ssl=None, host="127.0.0.1"):
             server = Server(answer, scheme="https" if ssl else "http")
-            listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=ssl)
+            listening = await asyncio.start_server(server.serve, host, 0, ssl=ssl)
             server.port = listening.sockets[0].getsockname()[1]
             servers.callback(listening.close)
             return server

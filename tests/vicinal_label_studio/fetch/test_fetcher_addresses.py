@@ -128,6 +128,19 @@ async def test_the_server_hears_the_name_it_is_asked_by(pictures):
     assert pictures.requests[0].path == "/a%20b.png?c=d"
 
 
+async def test_ipv6_servers_are_asked_by_their_address(start, reply):
+    try:
+        server = await start(reply(200, b"six"), host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    url = f"http://[::1]:{server.port}/"
+    async with ImageFetcher(allow_private=True) as fetcher:
+        assert await fetcher.fetch(url) == b"six"
+    async with ImageFetcher(trusted_origins={url: {"x-key": "1"}}) as fetcher:
+        assert await fetcher.fetch(url) == b"six"
+    assert [request.headers["host"] for request in server.requests] == [f"[::1]:{server.port}"] * 2
+
+
 async def test_the_next_address_is_tried_when_one_is_dead(pictures):
     async with ImageFetcher(resolver=names("127.0.0.2", "127.0.0.1"), allow_private=True) as fetcher:
         assert await fetcher.fetch(f"http://pictures.example:{pictures.port}/") == b"a picture"

@@ -95,6 +95,20 @@ async def test_a_dripping_answer_ends_at_the_deadline(start, where):
             await fetcher.fetch(f"{server.origin}/slow.png?key=secret")
 
 
+async def test_an_endless_head_is_cut(start):
+    async def answer(request, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not writer.is_closing():
+            writer.write(bytes(1024).replace(b"\0", b"a"))
+            await writer.drain()
+
+    server = await start(answer)
+    async with ImageFetcher(allow_private=True, timeout=60) as fetcher:
+        with pytest.raises(FetchFailed) as failed:
+            await fetcher.fetch(f"{server.origin}/")
+    assert "not complete" not in failed.value.reason
+
+
 async def test_the_deadline_covers_all_redirects(start):
     async def answer(request, writer):
         await asyncio.sleep(0.15)
@@ -158,11 +172,16 @@ async def test_a_broken_answer_is_a_failure(start, sent):
 
 
 async def test_the_fetcher_goes_on_after_failures(start, reply, pictures):
-    """Refused, cut and broken fetches give back their place among the concurrent ones."""
-    missing, large = await start(reply(404)), await start(reply(200, bytes(100)))
-    async with ImageFetcher(allow_private=True, max_bytes=50, concurrency=1) as fetcher:
+    """Refused, cut, broken and late fetches give back their place among the concurrent ones."""
+
+    async def silence(request, writer):
+        await asyncio.sleep(5)
+
+    bad = {reply(404): FetchFailed, reply(200, bytes(100)): TooLarge, silence: FetchFailed}
+    servers = [(await start(answer), error) for answer, error in bad.items()]
+    async with ImageFetcher(allow_private=True, max_bytes=50, concurrency=1, timeout=0.3) as fetcher:
         for _ in range(3):
-            for server, error in ((missing, FetchFailed), (large, TooLarge)):
+            for server, error in servers:
                 with pytest.raises(error):
                     await fetcher.fetch(f"{server.origin}/")
             assert await fetcher.fetch(f"{pictures.origin}/") == b"a picture"
