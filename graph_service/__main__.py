@@ -37,6 +37,9 @@ _TURN = 0.0005
 """Seconds of Python after which a thread gives way: a caller is not to wait, at Python's own 5 ms a turn,
 while the answers to the next questions are made."""
 
+_LEASED_BYTES = 1280
+"""The most that a leased sample takes in an answer: its id, its lease's, and a name."""
+
 _EPILOG = """\
 The log is the only truth: everything in memory is rebuilt from it at the start. Without --redis-url the
 service runs a Valkey server of its own on the data directory. With it, the server named must have
@@ -137,6 +140,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
         max_samples=arguments.max_samples,
         max_scores=arguments.max_scores,
         max_message_bytes=arguments.max_message_bytes,
+        max_leased_samples=min(Limits.max_leased_samples, arguments.max_message_bytes // _LEASED_BYTES),
     )
     engine = Engine(store, limits)
     servicer = GraphServicer(engine)
