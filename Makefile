@@ -10,7 +10,7 @@ PYTEST_FLAGS ?=
 BIN := .venv/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c requirements.lock
 # Labelling platforms that are tested whole: tests/integrations/NAME, whose requirements.txt is its lock.
-PLATFORMS := cvat fiftyone
+PLATFORMS := cvat fiftyone page label_studio
 NO_DEPS_fiftyone := --no-deps  # its requirements.in says why
 # The extras in requirements.lock, with those that they include: all but fiftyone, which has a lock of its own.
 LOCKED := cvat dev gpu
@@ -37,6 +37,11 @@ test-integrations: $(PLATFORMS:%=test-integrations-%) ## the labelling platforms
 
 test-integrations-%: .integrations/%/.ready
 	.integrations/$*/bin/python -m pytest tests/integrations/$* $(PYTEST_FLAGS)
+
+# Label Studio alone is in that environment: it wants other versions of what the project needs.
+test-integrations-label_studio: .integrations/label_studio/.ready .venv/.dev
+	LABEL_STUDIO=$(CURDIR)/.integrations/label_studio/bin/label-studio \
+	  $(BIN)/python -m pytest tests/integrations/label_studio $(PYTEST_FLAGS)
 
 lint: .venv/.dev ## style, types, and that what is generated is up to date
 	$(BIN)/ruff format --check .

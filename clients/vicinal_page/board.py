@@ -38,6 +38,8 @@ _SHARE = 4.0
 """Rest beside the time that a picture takes the service: the estimates of a large dataset cost something."""
 _RETRY = 1.0
 _POLL = 1.0
+_TRIES = 3
+"""To read all of one revision; when people label that fast, the next picture is soon made."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,27 @@ class Picture:
     trouble: str = ""
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What a picture is made of.
+
+    Attributes:
+        spread: None where nothing is labelled.
+    """
+
+    dataset: Dataset
+    accuracies: tuple[Accuracy, ...]
+    noise: Interval | None
+    spread: Propagation | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all is of one revision: nobody wrote meanwhile."""
+        revisions = {found.revision for found in self.accuracies}
+        revisions |= {self.spread.revision} if self.spread else set()
+        return revisions == {self.dataset.revision}
+
+
 class Board:
     """Follows one dataset from when it is first asked for until `close`, or until the dataset is deleted.
 
@@ -93,7 +116,7 @@ class Board:
             VicinalError: there is no picture yet, and none can be made.
         """
         if self._picture is None:
-            await self._refresh(0)
+            await self._refresh()
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
         with suppress(TimeoutError):
@@ -150,7 +173,7 @@ class Board:
                     async for moved in changes:
                         self._take(moved)
                         begun = time.monotonic()
-                        await self._refresh(moved.revision)
+                        await self._refresh()
                         await asyncio.sleep(max(_REST, _SHARE * (time.monotonic() - begun)))
             except NotFound:
                 await self._end()
@@ -183,14 +206,23 @@ class Board:
             if sample in followed:
                 followed[sample] = int(moved.classes[i]), float(moved.confidences[i])
 
-    async def _refresh(self, revision: int) -> None:
-        """Make the picture of at least this revision.
+    async def _refresh(self) -> None:
+        """Make the picture of the newest revision.
 
         Raises:
             VicinalError: a call failed.
         """
+        for _ in range(_TRIES):
+            read = await self._read()
+            if read.is_whole:
+                break
+        await self._show(_pictured(read, self._curve))
+
+    async def _read(self) -> _Read:
+        """Read what a picture is made of. Each part is of the newest revision when it was asked for."""
         name = self.name
         dataset = await self._client.get_dataset(name)
+        revision = dataset.revision
         accuracies = [
             await self._client.estimate_accuracy(name, target=target, min_revision=revision)
             for target in TARGETS
@@ -199,7 +231,7 @@ class Board:
         with suppress(FailedPrecondition):  # nothing is labelled
             spread = await self._client.propagate(name, min_revision=revision, include_beliefs=True)
             noise = (await self._client.estimate_noise(name, min_revision=revision)).noise_rate
-        await self._show(_pictured(dataset, tuple(accuracies), noise, spread, self._curve))
+        return _Read(dataset, tuple(accuracies), noise, spread)
 
     async def _show(self, picture: Picture) -> None:
         async with self._moved:
@@ -212,26 +244,22 @@ class Board:
             self._moved.notify_all()
 
 
-def _pictured(
-    dataset: Dataset,
-    accuracies: tuple[Accuracy, ...],
-    noise: Interval | None,
-    spread: Propagation | None,
-    curve: Curve,
-) -> Picture:
+def _pictured(read: _Read, curve: Curve) -> Picture:
+    dataset, spread = read.dataset, read.spread
     classes: npt.NDArray[np.int32] = np.full(dataset.sample_count, -1, np.int32)
     confidences: npt.NDArray[np.float32] = np.zeros(len(classes), np.float32)
     if spread is not None and spread.classes is not None and spread.confidences is not None:
         classes, confidences = spread.classes, spread.confidences
     reached = classes >= 0
     sure = float(np.mean(confidences[reached] >= SURE) * np.mean(reached)) if reached.any() else 0.0
-    held = accuracies[0].accuracy
+    held = read.accuracies[0].accuracy
     ends = (held.estimate, held.lower, held.upper) if held else (None, None, None)
-    curve.add(Point(dataset.verified_label_count, sure, *ends))
+    if read.is_whole:
+        curve.add(Point(dataset.verified_label_count, sure, *ends))
     return Picture(
         dataset=dataset,
-        accuracies=accuracies,
-        noise=noise,
+        accuracies=read.accuracies,
+        noise=read.noise,
         histogram=tuple(np.histogram(confidences[reached], BINS, (0, 1))[0].tolist()),
         masses=tuple(np.bincount(classes[reached], minlength=len(dataset.classes)).tolist()),
         unreached=int(len(classes) - reached.sum()),

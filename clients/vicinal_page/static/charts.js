@@ -111,10 +111,13 @@ export function legend(state) {
   );
 }
 
+const FEW = 10; // audited samples that say little of what is out of reach
+
 /** How many more labels a target takes. */
 export function budget(state, target) {
   const found = state.budgets.find((one) => one.target === target) ?? state.budgets.at(-1);
   if (found.reached) return `${percent(found.target)} is reached: you may stop.`;
+  if (found.needed === null && state.audited < FEW) return `It is too early to say how many labels ${percent(found.target)} takes.`;
   if (found.needed === null) return `${percent(found.target)} is out of reach at the accuracy found so far.`;
   const labels = Math.ceil(found.needed / state.auditShare);
   const left = state.samples - state.verified;
