@@ -62,7 +62,8 @@ def listed(
     destination = Destination.of(output, form)
     with graph_client(graph) as client:
         leases = client.leases(dataset, annotator=annotator)
-    destination.write(Result(_COLUMNS, map(_row, leases)))
+    columns = _COLUMNS[:-1] if destination.is_terminal else _COLUMNS  # a table must be narrow
+    destination.write(Result(columns, (_row(lease)[: len(columns)] for lease in leases)))
 
 
 @app.command()
