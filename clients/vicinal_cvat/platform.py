@@ -15,7 +15,7 @@ from cvat_sdk.core import Client, Config
 from cvat_sdk.core.auth import ClientAuthParameters, get_auth_factory, make_client_from_cli
 from cvat_sdk.core.exceptions import AuthStoreError
 from cvat_sdk.core.proxies.annotations import AnnotationUpdateAction
-from cvat_sdk.datasets import MediaDownloadPolicy, TaskDataset, UnsupportedDatasetError
+from cvat_sdk.datasets import MediaDownloadPolicy, TaskDataset
 from urllib3.exceptions import HTTPError
 
 from vicinal_cvat.notes import Note, read
@@ -94,10 +94,6 @@ def _explained() -> Iterator[None]:
         raise CvatProblem(f"CVAT answered {error.status} {error.reason}", hint) from error
     except AuthStoreError as error:
         raise CvatProblem(f"CVAT's saved profiles: {error}") from error
-    except UnsupportedDatasetError as error:
-        raise CvatProblem(
-            f"the task cannot be read: {error}", "tasks of images are, videos are not."
-        ) from error
     except HTTPError as error:
         raise CvatProblem("the CVAT server does not answer", "see whether --cvat is right.") from error
 
@@ -108,6 +104,9 @@ class CvatTask:
     Args:
         client: of the server, signed in.
         task_id: number of the task.
+
+    Raises:
+        CvatProblem: it has no images: it is new, or a video.
     """
 
     def __init__(self, client: Client, task_id: int) -> None:
@@ -120,6 +119,8 @@ class CvatTask:
         }
         self._numbers = {name: number for number, name in self._classes.items()}
         meta = self._task.get_meta()
+        if not meta.frames or str(self._task.data_original_chunk_type) != "imageset":
+            raise CvatProblem(f"the task {task_id} has no images", "tasks of images are read, no others.")
         self._frames = sorted({*range(meta.size)} - {*meta.deleted_frames})
         self._sizes = [(frame.width, frame.height) for frame in meta.frames]
 
@@ -127,11 +128,6 @@ class CvatTask:
     def id(self) -> int:
         """Number of the task."""
         return int(self._task.id)
-
-    @property
-    def name(self) -> str:
-        """Name of the task."""
-        return str(self._task.name)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -219,7 +215,7 @@ class CvatTask:
         written = 0
         for note in notes:
             if note.frame in jobs:
-                width, height = self._sizes[note.frame if len(self._sizes) > 1 else 0]
+                width, height = self._sizes[note.frame]
                 self._client.issues.create(
                     models.IssueWriteRequest(
                         frame=note.frame,

@@ -42,6 +42,7 @@ class Task:
     images: list  # encoded
     job_size: int = 50
     organization: int | None = None
+    chunk_type: str = "imageset"
     deleted: tuple = ()
     completed: set = field(default_factory=set)  # numbers of jobs
     tags: dict = field(default_factory=dict)  # id -> request fields
@@ -120,7 +121,6 @@ class Endpoints:
             Route("/api/tasks/{id:int}/data/meta", self.meta),
             Route("/api/tasks/{id:int}/data", self.data),
             Route("/api/tasks/{id:int}/annotations/", self.annotations, methods=["GET", "PUT", "PATCH"]),
-            Route("/api/tasks/{id:int}/annotations", self.annotations, methods=["GET", "PUT", "PATCH"]),
         ]
 
     def found(self, request):
@@ -160,7 +160,7 @@ class Endpoints:
         none = models.JobsSummary._from_openapi_data(0, 0, **summary())
         labels = models.LabelsSummary._from_openapi_data(url="http://x/")
         given = {"id": task.id, "name": f"task {task.id}", "size": len(task.images), "mode": "annotation"}
-        given |= {"data_chunk_size": CHUNK, "data_original_chunk_type": "imageset"}
+        given |= {"data_chunk_size": CHUNK, "data_original_chunk_type": task.chunk_type}
         given |= {"organization": task.organization, "updated_date": task.touched}
         return said(models.TaskRead._from_openapi_data(none, labels, **given))
 

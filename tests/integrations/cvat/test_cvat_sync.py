@@ -167,6 +167,11 @@ def test_what_cannot_be_done_is_said_in_a_line(platform, graph, pictures, vicina
     assert (status, "labels for tags, and at least two are needed" in said) == (1, True), said
     status, said = vicinal("cvat", "push", "--task", 99, *target)
     assert (status, "CVAT answered 404" in said) == (1, True), said
+    empty = platform.add(["cat", "dog"], [])
+    film = platform.add(["cat", "dog"], pictures[0][:3], chunk_type="video")
+    for other in (empty, film):
+        status, said = vicinal("cvat", "push", "--task", other.id, *target)
+        assert (status, "has no images" in said) == (1, True), said
     monkeypatch.setenv("CVAT_ACCESS_TOKEN", "wrong")
     status, said = vicinal("cvat", "push", "--task", task.id, *target)
     assert (status, "CVAT answered 401" in said, "CVAT_ACCESS_TOKEN" in said) == (1, True, True), said
