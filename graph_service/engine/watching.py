@@ -35,6 +35,11 @@ class Changes:
     left: list[str]
     is_last: bool = True
 
+    @classmethod
+    def none(cls, revision: int) -> Changes:
+        """Return that nothing moved."""
+        return cls(revision, [], np.zeros(0, np.int32), np.zeros(0, np.float32), [])
+
     def parts(self, size: int) -> Iterator[Changes]:
         """Yield the same in parts of at most `size` samples, those that left first; at least one part."""
         gone, total = len(self.left), len(self.left) + len(self.sample_ids)
@@ -139,6 +144,7 @@ class Watch:
         self._on_news = on_news
         self._on_close = on_close
         self._revision = 0
+        self._version = -1
         self._told = State.empty()
         self._currency.watch(on_news)
 
@@ -160,6 +166,9 @@ class Watch:
                 raise PropagationFailed(f"dataset {self._dataset.name!r}: the propagation watched has failed")
             return None
         is_first, self._revision, self._least = not self._revision, snapshot.revision, 0
+        if snapshot.version == self._version:  # only leases changed
+            return Changes.none(snapshot.revision)
+        self._version = snapshot.version
         now, told = State.of(snapshot), self._told
         moved, left, self._told = difference(told, now, self._min_change)
         if is_first and self._changes_only:

@@ -1,6 +1,7 @@
 """What a watcher is told adds up to what is believed."""
 
 import gc
+import threading
 import weakref
 from contextlib import closing
 
@@ -11,12 +12,15 @@ from hypothesis import strategies as st
 
 from graph_service.engine.currency import PropagationFailed
 from graph_service.engine.engine import Engine
+from graph_service.engine.leasing import LeaseTerms
 from graph_service.engine.limits import Limits
 from graph_service.engine.watching import Changes, State, difference
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
+from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import Aborted, InvalidArgument, NotFound, ResourceExhausted, Unavailable
 
 COUNT = 60
+PATIENCE = 30
 BELIEF = st.tuples(st.integers(-1, 3), st.sampled_from([0.0, 0.25, 0.5, 0.53, 0.75, 1.0]))
 STATES = st.lists(st.dictionaries(st.integers(0, 12), BELIEF, max_size=10), min_size=1, max_size=6)
 
@@ -242,3 +246,22 @@ def test_a_watch_holds_no_snapshot(engine):
         engine.propagate("d", label(engine, {"s2": 1}))
         gc.collect()
         assert first() is None
+
+
+def test_a_lease_is_told_of_and_moves_nothing(engine):
+    news = threading.Event()
+    with closing(watching(engine, on_news=news.set)) as watch:
+        first = watch.changes()
+        news.clear()
+        terms = LeaseTerms("ann", 60_000, "lease")
+        how = {"strategy": Strategy.AUTO, "count": 3, "audit_share": 0, "seed": 0, "exclude": ()}
+        lease = engine.suggest_samples("d", first.revision, **how, lease=terms).lease
+        assert news.wait(PATIENCE)
+        told = watch.changes()
+        assert (told.revision, told.sample_ids, told.left) == (lease.revision, [], [])
+        assert len(list(told.parts(5))) == 1
+        news.clear()
+        revision = label(engine, {"s2": 1})
+        assert news.wait(PATIENCE)
+        told = watch.changes()
+        assert (told.revision, "s2" in told.sample_ids) == (revision, True)
