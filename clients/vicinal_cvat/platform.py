@@ -181,7 +181,7 @@ class CvatTask:
     def _change(self, tags: Iterable[Tag], action: AnnotationUpdateAction) -> None:
         requests = [self._request(tag) for tag in tags]
         if requests:
-            data = models.PatchedLabeledDataRequest(tags=requests)
+            data = models.PatchedLabeledDataRequest(tags=requests, shapes=[], tracks=[])
             self._task.update_annotations(data, action=action)
 
     def _request(self, tag: Tag) -> models.LabeledImageRequest:

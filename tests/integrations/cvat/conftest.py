@@ -227,7 +227,7 @@ class Endpoints:
             assert 0 <= tag["frame"] < len(task.images)
             assert tag["label_id"] in task.labels
             if request.query_params.get("action") == "delete":
-                del task.tags[tag["id"]]
+                task.tags.pop(tag["id"], None)
             else:
                 assert "id" not in tag
                 kept = {name: tag[name] for name in ("frame", "label_id", "source")}
