@@ -70,7 +70,9 @@ class Api:
     async def flags(self, request: Request) -> Response:
         """The most suspicious labels that nobody has looked at since."""
         room = await self._house.room(text(request.query_params, "dataset"))
-        found = await self._house.client.flag_errors(room.board.name, limit=_FLAGS, evidence=_EVIDENCE)
+        found = await self._house.client.flag_errors(
+            room.board.name, limit=_FLAGS, evidence=_EVIDENCE, min_revision=room.statements.revision
+        )
         await room.statements.agree(await self._house.client.get_dataset(room.board.name))
         waiting = [flag_of(room, flag) for flag in found if room.statements.is_open(flag)]
         return _json(

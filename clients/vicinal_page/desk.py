@@ -107,7 +107,7 @@ class Desk:
             except NotFound:
                 self._drop([sample_id])  # it was removed meanwhile
                 raise
-            await self._statements.said(label)
+            await self._statements.said(label, revision)
             if settles:
                 self._statements.settled(label)
             item = next((one for one in self._held if one.sample_id == sample_id), None)
@@ -122,14 +122,15 @@ class Desk:
                 return None
             step = self._steps[-1]
             if step.before is not None:
-                await self._client.add_labels(self._dataset, [step.before])
-                await self._statements.said(step.before)
+                revision = await self._client.add_labels(self._dataset, [step.before])
+                await self._statements.said(step.before, revision)
             else:
+                revision = 0
                 with suppress(NotFound):  # somebody else has removed it
-                    await self._client.remove_labels(
+                    revision = await self._client.remove_labels(
                         self._dataset, [step.label.sample_id], annotator=self.annotator
                     )
-                await self._statements.taken_back(step.label.sample_id, self.annotator)
+                await self._statements.taken_back(step.label.sample_id, self.annotator, revision)
             self._steps.pop()
             self._statements.doubt_again(step.label.sample_id)
             if step.item is not None:
@@ -170,6 +171,7 @@ class Desk:
             exclude=[*mine, *self._skipped],
             evidence=_NEIGHBOURS,
             lease=LeaseTerms(self.annotator, LEASE_SECONDS),
+            min_revision=self._statements.revision,
         )
         if found.lease is not None:
             self._leases[found.lease.id] = set(found.lease.sample_ids)

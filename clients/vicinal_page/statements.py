@@ -17,9 +17,14 @@ class Statements:
     Args:
         client: of the graph service.
         dataset: its name.
+
+    Attributes:
+        revision: of the newest label that was stated or taken back here. (The client's own memory of
+            revisions outlives a dataset that somebody deletes and makes anew.)
     """
 
     def __init__(self, client: AsyncGraphClient, dataset: str) -> None:
+        self.revision = 0
         self._client = client
         self._dataset = dataset
         self._labels: dict[str, dict[str, Label]] | None = None
@@ -30,12 +35,14 @@ class Statements:
         """Return what this annotator said of a sample."""
         return (await self._known()).get(sample_id, {}).get(annotator)
 
-    async def said(self, label: Label) -> None:
-        """Note a label that was written."""
+    async def said(self, label: Label, revision: int) -> None:
+        """Note a label that was written, and its revision."""
+        self.revision = max(self.revision, revision)
         (await self._known()).setdefault(label.sample_id, {})[label.annotator] = label
 
-    async def taken_back(self, sample_id: str, annotator: str) -> None:
-        """Note that a label was removed."""
+    async def taken_back(self, sample_id: str, annotator: str, revision: int) -> None:
+        """Note that a label was removed, at this revision."""
+        self.revision = max(self.revision, revision)
         (await self._known()).get(sample_id, {}).pop(annotator, None)
 
     def verified(self, sample_id: str) -> str | None:
@@ -78,7 +85,7 @@ class Statements:
         async with self._lock:
             if self._labels is None:
                 labels: dict[str, dict[str, Label]] = {}
-                for label in (await self._client.list_labels(self._dataset)).labels:
+                for label in (await self._client.list_labels(self._dataset, min_revision=0)).labels:
                     labels.setdefault(label.sample_id, {})[label.annotator] = label
                 self._labels = labels
             return self._labels

@@ -179,7 +179,8 @@ def test_the_stream_tells_what_moves(seat, graph, dataset, truth):
 
 
 def test_a_dataset_made_anew_is_another(seat, web, graph, dataset):
-    seat("ada").say("000.png", "cat")
+    for i in range(9):
+        seat("ada").say(f"{i:03}.png", "cat")
     graph.delete_dataset(dataset)
     answer = web.get("/api/state", params={"dataset": dataset})
     while answer.status_code == 200:  # until the page has heard of it
@@ -187,6 +188,8 @@ def test_a_dataset_made_anew_is_another(seat, web, graph, dataset):
     assert answer.json()["reason"] == "UNKNOWN_DATASET"
     graph.create_dataset(dataset, dimension=2, classes=["x", "y"])
     assert web.get("/api/state", params={"dataset": dataset}).json()["classes"] == ["x", "y"]
+    assert seat("ada").held() == read_flags(web, dataset) == []
+    assert seat("ada")("undo")["undone"] is None
 
 
 def test_the_page_outlives_the_graph_service(tmp_path, start_graph, run_page):

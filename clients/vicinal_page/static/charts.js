@@ -107,7 +107,7 @@ export function legend(state) {
           : [h("b", {}, "Right"), ": estimated from the first audited label on"],
       ),
     ),
-    h("li", {}, h("i", { class: "key second-key" }), h("span", {}, h("b", {}, `${percent(state.sure)} sure`), `: of confidence ${state.sureFrom} or more, right or not`)),
+    h("li", {}, h("i", { class: "key second-key" }), h("span", {}, h("b", {}, `${percent(state.sure)} sure`), `: confidence ${state.sureFrom} or more, right or not`)),
   );
 }
 

@@ -45,7 +45,7 @@ export class LabelArea {
       h(
         "div",
         { class: "figures" },
-        h("p", { class: "figure" }, h("b", { id: "label-count" }, state.verified.toLocaleString("en")), h("span", {}, `of ${plural(state.samples, "sample")} labelled`)),
+        h("p", { class: "figure" }, h("b", { id: "label-count" }, state.verified.toLocaleString("en")), h("span", {}, `${state.verified === 1 ? "label" : "labels"}, ${plural(state.samples, "sample")}`)),
         h("p", { class: "figure" }, h("b", {}, state.accuracy ? range(state.accuracy) : "–"), h("span", {}, state.accuracy ? "right, by the audit" : "right: not audited yet")),
       ),
       h("h2", {}, "Accuracy against labels"),

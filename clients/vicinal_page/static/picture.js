@@ -42,7 +42,7 @@ export function companion(app, near, tone) {
     picture(app, near.id),
     h(
       "span",
-      { class: near.labelled ? "name said" : "name" },
+      { class: near.labelled ? "name said" : shown ? "name" : "name unknown" },
       shown || "not known yet",
     ),
     h(
