@@ -17,6 +17,7 @@ from graph_service.engine.leases import LeaseTable, SamplesTaken
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
 from graph_service.engine.replay import replay
+from graph_service.engine.sharing import together
 from graph_service.engine.snapshot import Derived, Snapshot, take
 from graph_service.engine.staging import Encoder
 from graph_service.engine.suggesting import Suggestions, suggestions
@@ -73,7 +74,7 @@ class Dataset:
         self._log = log
         self._limits = limits
         self._lock = threading.Lock()
-        self._writer = Writer(self._commit)
+        self._writer = Writer(self._commit, self._together)
         self._behind = False
         self._deleted = False
         self._refusal: ServiceError | None = None
@@ -113,6 +114,12 @@ class Dataset:
         """Begin nothing in the background any more, and wake who watches; `forget` what is finished."""
         for currency in self.currency.values():
             currency.close(forget=forget)
+
+    def _together(self, writes: Sequence[Write]) -> int:
+        """How many of the writes may share a commit."""
+        if self._behind:  # what they are checked against is not known yet
+            return 1
+        return together([write.event for write in writes], self._tables, self._limits)
 
     def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
         """Check, append and apply writes; only ever called by the one leading thread."""

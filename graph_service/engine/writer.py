@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from graph_service.events import LabelsAdded
 from graph_service.log.base import Write
 
 __all__ = ["Outcome", "VectorWrite", "Writer"]
@@ -46,11 +45,19 @@ class Writer:
     Args:
         commit: takes writes that may share a commit and returns an outcome for each. It is never called
             twice at once. What it raises is the outcome of each of them.
+        together: takes writes in order of arrival and returns how many of them, from the first on, may share
+            a commit, at least 1. Called right before `commit` by the same thread.
         most: the most writes in one commit.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Write]], Sequence[Outcome]], most: int = 256) -> None:
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Write]], Sequence[Outcome]],
+        together: Callable[[Sequence[Write]], int],
+        most: int = 256,
+    ) -> None:
         self._commit = commit
+        self._together = together
         self._most = most
         self._waiting: deque[_Pending] = deque()
         self._lead = threading.Lock()
@@ -68,15 +75,9 @@ class Writer:
         return pending.outcome
 
     def _commit_next(self) -> None:
-        batch = [self._waiting.popleft()]
-        # LabelsAdded does not change what another LabelsAdded is checked against: a run of them shares
-        # one commit. Any other write must be applied before the next one is checked.
-        while (
-            self._waiting
-            and len(batch) < self._most
-            and all(isinstance(p.write.event, LabelsAdded) for p in (batch[0], self._waiting[0]))
-        ):
-            batch.append(self._waiting.popleft())
+        # By index: others append meanwhile.
+        waiting = [self._waiting[i].write for i in range(min(len(self._waiting), self._most))]
+        batch = [self._waiting.popleft() for _ in range(self._together(waiting))]
         try:
             outcomes = self._commit([pending.write for pending in batch])
         except Exception as error:  # whatever happened, nobody is left waiting
