@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
+from graph_service.propagation.backwards import Reverse, push
 from graph_service.propagation.kernel import sweep
 from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.merge import HEAVIEST, LOST, classes_of, merge
-from graph_service.propagation.remake import remake
+from graph_service.propagation.remake import follow
 from graph_service.propagation.seeds import Seeds
 
-__all__ = ["Dense", "Heaviest", "States"]
+__all__ = ["Change", "Dense", "Heaviest", "States", "Written"]
 
 Floats = npt.NDArray[np.floating]
 Float32 = npt.NDArray[np.float32]
@@ -22,6 +24,37 @@ Float64 = npt.NDArray[np.float64]
 UInt16 = npt.NDArray[np.uint16]
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Rows of the first state that are others now; `room` is below 0 where they are not clamped.
+
+    Attributes:
+        nodes: int64 (m,), whose.
+        moved: (kept, m), by how much the row of each state has changed, at most: the sums of the old and new.
+        clamped: bool (m,), which of them keep their row in all states.
+    """
+
+    nodes: Int64
+    moved: Floats
+    clamped: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What was made of a change.
+
+    Attributes:
+        nodes: int64, those whose row was written in the last state made.
+        steps: how many steps were taken: t, or those before the one that has too many rows to make; -1 where
+            the type of the scores is not enough.
+        made: how many rows were made in all.
+    """
+
+    nodes: Int64
+    steps: int
+    made: int
 
 
 class States(Protocol):
@@ -53,11 +86,15 @@ class States(Protocol):
     def masses(self, nodes: Int64) -> Floats:
         """Return (kept, m), the sums of the rows of these nodes."""
 
-    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Floats | None:
-        """Make rows of the state after `step` from that before.
+    def follow(self, adj: Adjacency, reverse: Reverse, change: Change, most: int, faint: float) -> Written:
+        """Make the rows anew that a change of some rows of the first state concerns, state after state.
 
-        Returns:
-            (r,), how much each has changed: its absolute changes summed; None where one is too faint.
+        Args:
+            adj: the graph.
+            reverse: the same backwards.
+            change: of the first state.
+            most: rows to make in a step at most.
+            faint: see `faint`.
         """
 
     def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
@@ -98,18 +135,11 @@ class Dense:
         sums: Float32 = self.rows[:, nodes].sum(axis=2)
         return sums
 
-    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Float32 | None:
-        """See `States`."""
-        changes, sufficed = remake(
-            (adj.indptr, adj.indices, adj.weights),
-            rows,
-            self.rows[step % self.kept],
-            self.rows[(step + 1) % self.kept],
-            self.room[step % len(self.room)],
-            self.tolerance,
-            faint,
-        )
-        return changes if sufficed else None
+    def follow(self, adj: Adjacency, reverse: Reverse, change: Change, most: int, faint: float) -> Written:
+        """See `States`; compiled as a whole, as its steps are short."""
+        graph = adj.indptr, adj.indices, adj.weights
+        changed = change.nodes, change.moved, change.clamped
+        return Written(*follow(graph, reverse, self.rows, self.room, *changed, most, self.tolerance, faint))
 
     def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
@@ -184,8 +214,29 @@ class Heaviest:
         sums: Floats = self.rows[:, nodes, : LOST + 1].sum(axis=2)
         return sums
 
-    def remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Floats | None:
+    def follow(self, adj: Adjacency, reverse: Reverse, change: Change, most: int, faint: float) -> Written:
         """See `States`."""
+        fixed, free = change.nodes[change.clamped], change.nodes[~change.clamped]
+        nodes, changes, count = change.nodes, change.moved[0], 0
+        for step in range(self.steps):
+            rows, found = push(*reverse, nodes, changes, self.room[step], most)
+            if not found:
+                return Written(nodes, step, count)
+            rows = np.concatenate([rows, free])
+            made = self._remake(adj, step, rows, faint)
+            if made is None:
+                return Written(nodes, -1, count)
+            count += len(rows)
+            nodes = np.concatenate([rows, fixed])
+            changes = np.concatenate([made, change.moved[step + 1, change.clamped]])
+        return Written(nodes, self.steps, count)
+
+    def _remake(self, adj: Adjacency, step: int, rows: Int64, faint: float) -> Floats | None:
+        """Make rows of the state after `step` from that before.
+
+        Returns:
+            (r,), how much each has changed: its absolute changes summed; None where one is too faint.
+        """
         changes, sufficed = merge(
             (adj.indptr, adj.indices, adj.weights),
             rows,
@@ -201,7 +252,7 @@ class Heaviest:
     def sweep(self, adj: Adjacency, first: int, clamped: Bools, faint: float) -> bool:
         """See `States`."""
         free = np.flatnonzero(~clamped)
-        return all(self.remake(adj, step, free, faint) is not None for step in range(first, self.steps))
+        return all(self._remake(adj, step, free, faint) is not None for step in range(first, self.steps))
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> tuple[UInt16, Floats, Floats]:
         """Return, of the rows of the last state, the classes and scores by falling score, and what is lost.

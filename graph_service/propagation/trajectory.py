@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
-from graph_service.propagation.backwards import Reverse, backwards, push
+from graph_service.propagation.backwards import Reverse, backwards
 from graph_service.propagation.seeds import Seeds, among
-from graph_service.propagation.states import States
+from graph_service.propagation.states import Change, States
 
 __all__ = ["Trajectory"]
 
@@ -74,25 +74,15 @@ class Trajectory(Generic[S]):
         moved = self.states.masses(changed)
         self.states.rows[0, changed] = 0
         self._clamped[changed] = False
-        self.states.room[:, changed] = 0
+        self.states.room[:, changed] = -1
         if not self._place(seeds[np.flatnonzero(among(seeds.nodes, changed))]):
             return None
         moved = np.ascontiguousarray(moved + self.states.masses(changed))
-        clamped = self._clamped[changed]
-        # Those clamped change in every state, the others in the first; from there on they are made anew.
-        fixed, free = changed[clamped], changed[~clamped]
-        nodes, changes = changed, moved[0]
-        for step in range(self.states.steps):
-            rows, found = push(*self._reverse, nodes, changes, self.states.room[step], self._most)
-            if not found:
-                return self._sweep(step)
-            if len(free):
-                rows = np.union1d(rows, free)
-            made = self.states.remake(self._adj, step, rows, self._faint)
-            if made is None:
-                return None
-            nodes, changes = np.concatenate([rows, fixed]), np.concatenate([made, moved[step + 1, clamped]])
-        return nodes
+        change = Change(changed, moved, self._clamped[changed])
+        written = self.states.follow(self._adj, self._reverse, change, self._most, self._faint)
+        if written.steps < 0:
+            return None
+        return written.nodes if written.steps == self.states.steps else self._sweep(written.steps)
 
     @cached_property
     def _reverse(self) -> Reverse:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from graph_service.events import Method
-from graph_service.propagation import backwards, merge, seeds
+from graph_service.propagation import backwards, merge, remake, seeds
 from graph_service.propagation.adjacency import adjacency
 from graph_service.propagation.beliefs import beliefs, decide
-from graph_service.propagation.lanes import lane_rows
 from graph_service.propagation.propagate import propagate
-from graph_service.propagation.remake import remake
 from graph_service.propagation.spreading import spread
 
 __all__ = ["warm_up"]
@@ -28,10 +26,7 @@ def warm_up() -> None:
     spread(adj, np.ones((1, 2), np.float32), np.array([0]))
     for dtype in (np.float32, np.float64):
         decide(beliefs(np.eye(3, dtype=dtype)))
-    here, there = lane_rows(3, 2), lane_rows(3, 2)
-    remake(
-        (adj.indptr, adj.indices, adj.weights), np.array([0]), here, there, np.zeros(3, np.float32), 0.0, 0.0
-    )
     merge.compile_kernels()
     backwards.compile_kernels()
+    remake.compile_kernels()
     seeds.compile_kernels()
