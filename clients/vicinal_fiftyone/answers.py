@@ -27,6 +27,8 @@ class Guess:
 class Answers:
     """What is known about samples; one that is missing in a mapping has no such value.
 
+    Shares are rounded to thousandths.
+
     Attributes:
         revision: the revision that the beliefs belong to; the others are at least as new.
         beliefs: the class that each sample is believed to have; unreached ones are missing.
@@ -47,7 +49,7 @@ class Answers:
     outliers: Mapping[str, float]
 
 
-def ask(graph: GraphClient, name: str, annotator: str, count: int) -> Answers:
+def ask(graph: GraphClient, name: str, annotator: str, count: int, audit_share: float) -> Answers:
     """Ask for everything about a dataset, as it stands now.
 
     Args:
@@ -55,6 +57,7 @@ def ask(graph: GraphClient, name: str, annotator: str, count: int) -> Answers:
         name: the dataset.
         annotator: whose labels are judged.
         count: samples to suggest.
+        audit_share: share of them, 0 to 1, that is drawn at random.
 
     Raises:
         NotFound: UNKNOWN_DATASET.
@@ -67,27 +70,34 @@ def ask(graph: GraphClient, name: str, annotator: str, count: int) -> Answers:
     repeated = graph.flag_errors(name, kind=FlagKind.NEAR_DUPLICATE, min_revision=now)
     outliers = graph.flag_errors(name, kind=FlagKind.OUTLIER, evidence=0, min_revision=now)
     most = graph.limits(name).max_suggestions
-    picks = graph.suggest(name, min(count, most), min_revision=now) if count else ()
+    picks = graph.suggest(name, min(count, most), audit_share=audit_share, min_revision=now) if count else ()
     return Answers(
         revision=beliefs.revision,
         beliefs=_guesses(beliefs, dataset.classes),
-        suspicions={one.label.sample_id: one.suspicion for one in judged if one.label.annotator == annotator},
+        suspicions={
+            one.label.sample_id: _rounded(one.suspicion) for one in judged if one.label.annotator == annotator
+        },
         suggested={
-            one.label.sample_id: Guess(one.suggested_class, one.suspicion)
+            one.label.sample_id: Guess(one.suggested_class, _rounded(one.suspicion))
             for one in flagged
             if one.label.annotator == annotator and _is_open(one)
         },
         ranks={pick.sample_id: place for place, pick in enumerate(picks, 1)},
         near_duplicates={one.label.sample_id: [near.sample_id for near in one.evidence] for one in repeated},
-        outliers={one.label.sample_id: one.suspicion for one in outliers},
+        outliers={one.label.sample_id: _rounded(one.suspicion) for one in outliers},
     )
 
 
 def _guesses(beliefs: Beliefs, classes: tuple[str, ...]) -> dict[str, Guess]:
     columns = zip(beliefs.sample_ids, beliefs.classes.tolist(), beliefs.confidences.tolist(), strict=True)
-    return {name: Guess(classes[index], sure) for name, index, sure in columns if index >= 0}
+    return {name: Guess(classes[index], _rounded(sure)) for name, index, sure in columns if index >= 0}
 
 
 def _is_open(flag: Flag) -> bool:
     """Whether a person still has to look: the label came with the data, and there is a better one."""
     return flag.label.trust is Trust.GIVEN and flag.suggested_class not in ("", flag.label.class_name)
+
+
+def _rounded(share: float) -> float:
+    """Return a share in thousandths, which most samples keep when others are labelled."""
+    return round(share, 3)

@@ -79,4 +79,4 @@ def vicinal_name(name: str) -> str:
 
     Every run of other characters becomes one '-'. Empty when nothing is left.
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:128]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:128].rstrip("-._")

@@ -43,6 +43,7 @@ def pull(
     annotator: str | None = None,
     prefix: str | None = None,
     count: int = 100,
+    audit_share: float = 0.0,
 ) -> Pulled:
     """Write what vicinal knows into a FiftyOne dataset, or into a view of it.
 
@@ -67,13 +68,15 @@ def pull(
         annotator: whose labels are judged; None takes the one that was pushed.
         prefix: what the fields' names begin with; None takes the one used before, at first "vicinal".
         count: samples to suggest, cut to the service's limit; 0 suggests none.
+        audit_share: share of them, 0 to 1, that is drawn at random, so that `estimate_accuracy` can say how
+            many beliefs are right.
 
     Raises:
         FiftyOneError: a field of such a name is there and of another type.
         NotFound: UNKNOWN_DATASET, it was never pushed.
     """
     link = linked(samples, name=name, annotator=annotator, prefix=prefix)
-    answers = ask(graph, link.name, link.annotator, count)
+    answers = ask(graph, link.name, link.annotator, count, audit_share)
     write_fields(samples, link, answers)
     save_views(samples, link)
     remember(samples, link)

@@ -135,7 +135,7 @@ def _inventory(samples: Collection, graph: GraphClient, link: Link) -> tuple[dic
     if gone and gone == ours:
         raise FiftyOneError(
             f"the dataset {link.name!r} of the graph service holds {len(gone)} samples of another FiftyOne "
-            "dataset, and none of this one: give another name"
+            "dataset, and none of this one: give another name, or delete that dataset first"
         )
     return {sample_id: known[sample_id] for sample_id in known.keys() - gone}, sorted(gone)
 

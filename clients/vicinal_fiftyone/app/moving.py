@@ -9,11 +9,10 @@ import fiftyone.operators as foo
 import fiftyone.operators.types as types
 
 from vicinal_client import Trust
-from vicinal_fiftyone.app.services import embed_client, graph_client, refresh, told
+from vicinal_fiftyone.app.services import embed_client, graph_client, refresh, refreshed, told
 from vicinal_fiftyone.errors import FiftyOneError
 from vicinal_fiftyone.fields import DUPLICATES, NEXT, SUSPECTS, view_name
 from vicinal_fiftyone.link import linked
-from vicinal_fiftyone.pulling import pull
 from vicinal_fiftyone.pushing import push
 
 __all__ = ["Push", "Refresh", "Show", "show"]
@@ -67,7 +66,7 @@ class Push(foo.Operator):
                 classes=classes,
                 progress=tell,
             )
-            pulled = pull(ctx.dataset, graph)
+            pulled = refreshed(ctx.dataset, graph)
         ctx.ops.reload_dataset()
         ctx.ops.notify(f"{pushed.added} samples and {pushed.stated} labels pushed; {told(pulled)}")
         return {"added": pushed.added, "stated": pushed.stated, "refused": len(pushed.refused)}

@@ -78,14 +78,17 @@ class Overview(foo.Panel):
         panel = types.Object()
         panel.md(ctx.panel.get_state("text", ""), name="text_view")
         if ctx.panel.get_state("is_there", False):
-            layout = {
-                "xaxis": {"title": {"text": "confidence"}, "range": [0, 1]},
-                "yaxis": {"title": {"text": "samples"}},
-            }
-            panel.plot("histogram", layout=layout)
             buttons = panel.h_stack("buttons", gap=2)
             buttons.btn("next", label="Next to label", on_click=self.on_next, variant="contained")
             buttons.btn("suspects", label="Suspected errors", on_click=self.on_suspects)
             buttons.btn("duplicates", label="Near duplicates", on_click=self.on_duplicates)
-        panel.btn("refresh", label="Refresh", on_click=self.on_refresh, variant="outlined")
+            buttons.btn("refresh", label="Refresh", on_click=self.on_refresh, variant="outlined")
+            layout = {
+                "height": 260,
+                "xaxis": {"title": {"text": "confidence"}, "range": [0, 1]},
+                "yaxis": {"title": {"text": "samples"}},
+            }
+            panel.plot("histogram", layout=layout)
+        else:
+            panel.btn("refresh", label="Refresh", on_click=self.on_refresh, variant="outlined")
         return types.Property(panel, view=types.GridView(orientation="vertical", gap=2))

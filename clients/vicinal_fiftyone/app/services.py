@@ -11,10 +11,12 @@ from vicinal_fiftyone.link import Collection, linked, root_of
 from vicinal_fiftyone.pulling import Pulled, pull
 from vicinal_fiftyone.stating import sync_labels
 
-__all__ = ["embed_client", "graph_client", "refresh", "told"]
+__all__ = ["embed_client", "graph_client", "refresh", "refreshed", "told"]
 
 _TIMEOUT = 120.0
 """Seconds for one request: large datasets take their time to propagate."""
+_AUDIT_SHARE = 0.1
+"""Share of the samples to label that is drawn at random: without them the panel knows no accuracy."""
 
 
 @contextmanager
@@ -31,11 +33,16 @@ def embed_client() -> Iterator[EmbedClient]:
         yield client
 
 
+def refreshed(samples: Collection, graph: GraphClient) -> Pulled:
+    """Write what vicinal knows into the whole dataset."""
+    return pull(root_of(samples), graph, audit_share=_AUDIT_SHARE)
+
+
 def refresh(samples: Collection, graph: GraphClient) -> Pulled:
     """Bring label changes of `samples` into vicinal, then what follows from them into the whole dataset."""
     if linked(samples).label_field is not None:
         sync_labels(samples, graph)
-    return pull(root_of(samples), graph)
+    return refreshed(samples, graph)
 
 
 def told(pulled: Pulled) -> str:

@@ -38,7 +38,7 @@ class Summary:
 
     def as_markdown(self) -> str:
         """Return what the panel shows above the histogram."""
-        accuracy = _said(self.accuracy, "unknown until audit samples are labelled")
+        accuracy = _said(self.accuracy, "unknown until some of those next to label are labelled")
         rows = {
             "Samples": f"{self.samples}, {self.unreached} unreached",
             "Labels": f"{self.verified} verified, {self.given} given",

@@ -146,7 +146,7 @@ def test_the_panel_says_how_the_dataset_stands(pushed):
     assert "%" in panel.state["text"]
     (bars,) = panel.data["histogram"]
     assert sum(bars["y"]) == 510
-    assert panel.elements == {"text_view", "histogram", "buttons", "refresh"}
+    assert panel.elements == {"text_view", "histogram", "buttons"}
     assert panel.fire("on_next").asked["set_view"] == {"name": "vicinal: next to label"}
     assert panel.fire("on_suspects").asked["set_view"] == {"name": "vicinal: suspected errors"}
     assert panel.fire("on_duplicates").asked["set_view"] == {"name": "vicinal: near duplicates"}
