@@ -104,11 +104,13 @@ def push(
     digest = _opened(samples, graph, embed, link, classes)
     remember(samples, link)
     wanted, refused = _changed(samples, known)
-    with told(progress, len(wanted)) as tell:
-        written, failed = _write(graph, embed, link.name, wanted, digest, tell)
+    written: set[str] = set()
+    if wanted:
+        with told(progress, len(wanted)) as tell:
+            written, failed = _write(graph, embed, link.name, wanted, digest, tell)
+        refused += failed
     if gone:
         graph.remove_samples(link.name, gone)
-    refused += failed
     there = known.keys() | written
     stated = removed = 0
     if link.label_field is not None:

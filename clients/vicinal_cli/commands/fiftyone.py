@@ -93,6 +93,9 @@ def pull(
         str | None, typer.Option(metavar="NAME", help="What the fields begin with. Default: vicinal.")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="Samples to suggest.")] = 100,
+    audit: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Draw this share of them at random.")
+    ] = 0.0,
     graph: GraphTarget = DEFAULT_GRAPH,
 ) -> None:
     """Write beliefs, suggestions and flags into a dataset's fields and saved views.
@@ -102,7 +105,7 @@ def pull(
     """
     integration, samples = _opened(source)
     with graph_client(graph) as client:
-        done = integration.pull(samples, client, name=name, prefix=prefix, count=count)
+        done = integration.pull(samples, client, name=name, prefix=prefix, count=count, audit_share=audit)
     note(
         f"{done.believed} samples have a belief; {done.ranked} to label next, "
         f"{done.suspected} suspected errors, {done.near_duplicates} near duplicates, "
