@@ -20,7 +20,7 @@ __all__ = ["SUSPECT_VERSION", "Suspicions", "suspect_view"]
 
 SUSPECT_VERSION = "vicinal-suspect"
 """Model version of the predictions that contradict a label."""
-_TOLERANCE = 0.05
+_TOLERANCE = 0.1
 _TITLE = "Suspected labels (vicinal)"
 
 

@@ -18,7 +18,7 @@ __all__ = ["SUGGESTED_BELOW", "Wanted", "differs", "places", "wanted_of"]
 
 SUGGESTED_BELOW = 0.1
 """Scores of suggested tasks lie above 0 and below this, all others from here to 1."""
-_TOLERANCE = 0.05
+_TOLERANCE = 0.1
 """A score of a task that is not suggested may be off by this."""
 _SHARPEST = 1e-9
 """Suggested scores are never nearer to each other than this."""

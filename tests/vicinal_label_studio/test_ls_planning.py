@@ -69,9 +69,9 @@ def test_what_the_project_does_not_offer_is_not_predicted():
 
 def test_what_differs():
     high, low = Wanted(1, "a", 0.8), Wanted(1, "a", 0.05)
-    assert not differs(high, "a", 0.82)
+    assert not differs(high, "a", 0.85)
     assert differs(high, "b", 0.8)
-    assert differs(high, "a", 0.7)
+    assert differs(high, "a", 0.65)
     assert differs(high, "a", 0.099), "it would be served as suggested"
     assert differs(low, "a", 0.051), "an order is exact"
     assert not differs(low, "a", 0.05)
