@@ -1,7 +1,9 @@
 """A shared queue over a real socket: what survives a kill, what the clock ends, what is refused."""
 
+import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -15,6 +17,7 @@ from vicinal_client import GraphClient, LeaseTerms, NotFound, ResourceExhausted,
 
 CLASSES = ["a", "b"]
 COUNT = 60
+PAGE = Path(__file__).parents[2] / "docs" / "queue.md"
 
 
 def fill(client, copies=0):
@@ -82,6 +85,22 @@ def test_leases_outlive_the_service_and_expire_by_the_clock(start_service, store
         assert not set(ids(long)) & free
         with pytest.raises(NotFound, match="no live lease"):
             client.renew_lease("d", "short")
+
+
+def test_the_pages_example(graph_service, monkeypatch, capsys):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+    monkeypatch.setenv("VICINAL_GRAPH", graph_service.address)
+    with GraphClient(graph_service.address, timeout=60) as client:
+        client.create_dataset("pets", dimension=6, classes=["cat", "dog"])
+        client.add_samples(
+            "pets", [f"s{i}" for i in range(COUNT)], np.random.default_rng(2).normal(size=(COUNT, 6))
+        )
+        client.suggest("pets", 5, lease=LeaseTerms("bob"))
+        exec(compile(example, str(PAGE), "exec"), {})
+        assert "5 samples until" in capsys.readouterr().out
+        assert client.leases("pets") == ()
+        assert {label.annotator for label in client.list_labels("pets").labels} == {"ann"}
+        assert len(client.list_labels("pets").labels) == 8
 
 
 def terms(**fields):
