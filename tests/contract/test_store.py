@@ -21,12 +21,9 @@ from graph_service.events import (
     EncoderChanged,
     LabelsAdded,
     LabelsRemoved,
-    LeaseReleased,
-    LeaseRenewed,
     Method,
     Propagation,
     SamplesAdded,
-    SamplesLeased,
     SamplesRemoved,
     Trust,
     VectorsDiscarded,
@@ -48,9 +45,6 @@ ONE_OF_EACH = [
     VectorsStaged("cd" * 32, ("a",), np.eye(1, 5, dtype=np.float16), (b"",)),
     VectorsDiscarded("cd" * 32),
     EncoderChanged("cd" * 32),
-    SamplesLeased("lease", "ann", ("b", "a"), 1_700_000_000_000, 60_000),
-    LeaseRenewed("lease", 1_700_000_001_000, 90_000),
-    LeaseReleased("lease", ("a",), 1_700_000_002_000),
 ]
 
 
@@ -127,28 +121,6 @@ def test_a_request_id_used_again_for_another_event_is_refused_alone(log):
     assert isinstance(refused, InvalidArgument)
     assert (refused.reason, refused.field) == ("REQUEST_ID_REUSED", "request_id")
     assert refused.metadata["value"] == "request-1"
-
-
-@pytest.mark.parametrize(
-    ("first", "again", "other"),
-    [
-        (
-            SamplesLeased("request-1", "ann", ("a", "b"), 5, 10),
-            SamplesLeased("request-1", "ann", ("c",), 7, 10),
-            SamplesLeased("request-1", "bob", ("a", "b"), 5, 10),
-        ),
-        (LeaseRenewed("x", 5, 10), LeaseRenewed("x", 6, 10), LeaseRenewed("x", 5, 11)),
-        (LeaseReleased("x", ("a",), 5), LeaseReleased("x", ("a",), 6), LeaseReleased("x", (), 5)),
-    ],
-)
-def test_a_repetition_is_known_whatever_the_service_put_in(log, first, again, other):
-    """The time, and which samples it leased."""
-    log.append([Write("request-1", first)])
-    assert log.find(Write("request-1", again)) == Receipt(2, True)
-    known, reused = log.append([Write("request-1", again), Write("request-1", other)])
-    assert known == Receipt(2, True)
-    assert reused.reason == "REQUEST_ID_REUSED"
-    assert [entry.event for entry in log.read(1)] == [first]
 
 
 def test_a_group_may_repeat_itself(log):
