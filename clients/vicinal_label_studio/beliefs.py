@@ -96,6 +96,7 @@ async def follow(
 
     Never gives up: where the service is away, or the dataset is not made yet, it tries again.
     """
+    level = logging.INFO
     while True:
         try:
             async with aclosing(
@@ -106,10 +107,12 @@ async def follow(
                         table.name_classes((await graph.get_dataset(dataset)).classes)
                     table.take(changes)
                     moved()
+                    level = logging.INFO
         except NotFound:
             _log.debug("the dataset %s is not there yet", dataset)
         except VicinalError as error:
-            _log.info("watching beliefs broke off, and begins again: %s", error)
+            _log.log(level, "watching beliefs broke off, and is tried again: %s", error)
+            level = logging.DEBUG  # said once
         except Exception:  # a defect must not end it for good
-            _log.exception("watching beliefs broke off, and begins again")
+            _log.exception("watching beliefs broke off, and is tried again")
         await asyncio.sleep(_PAUSE)

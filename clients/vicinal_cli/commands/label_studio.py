@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -115,7 +116,8 @@ def serve(
     guard = Guard(user, password, webhook_secret(token, project))
     note(f"project {project} of {url} → dataset {wishes.dataset}; status: http://{host}:{port}/status")
     place = Place(host, port, guard, compare_every, look_every)
-    asyncio.run(run(wishes, Sides(url, token, graph, embed), place))
+    with suppress(KeyboardInterrupt):  # the server has ended in good order by then
+        asyncio.run(run(wishes, Sides(url, token, graph, embed), place))
 
 
 @app.command()
