@@ -7,9 +7,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-
 from graph_service.engine import checks
 from graph_service.engine.currency import Currency
 from graph_service.engine.foresight import Foresight
@@ -17,6 +14,7 @@ from graph_service.engine.leases import LeaseTable, SamplesTaken
 from graph_service.engine.limits import Limits
 from graph_service.engine.pages import Pins
 from graph_service.engine.replay import replay
+from graph_service.engine.searching import Search
 from graph_service.engine.sharing import together
 from graph_service.engine.snapshot import Derived, Snapshot, take
 from graph_service.engine.staging import Encoder
@@ -24,23 +22,15 @@ from graph_service.engine.suggesting import Suggestions, suggestions
 from graph_service.engine.summary import Summary
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event
-from graph_service.index.exact import ExactIndex
 from graph_service.log.base import DatasetLog, Receipt, Write
 from vicinal.wire.errors import Aborted, DataLoss, InvalidArgument, NotFound, ServiceError, Unavailable
 
 __all__ = ["Dataset"]
 
-Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
-
 _logger = logging.getLogger(__name__)
 
-_PATIENCE = 0.01
-"""Seconds that a search waits for the index; writes of labels hold it for less, those of samples for more."""
 _REST = 4.0
 """Times as long as judging the labels took, until it is done again with nobody waiting for it."""
-_MOST_PRODUCTS = 2**36
-"""Products of numbers, some seconds of work, that a search may take without the index."""
 
 
 class Dataset:
@@ -63,6 +53,7 @@ class Dataset:
         leasing: held by who chooses samples and leases them, so that two do not choose the same.
         pins: the snapshots held for pages.
         summary: the dataset as it stands.
+        search: finds the nodes nearest to vectors.
 
     Raises:
         DataLoss: LOG_DAMAGED when the log does not begin with the dataset's creation.
@@ -85,6 +76,13 @@ class Dataset:
         self.currency = {what: self._currency_of(what) for what in Derived}
         self._tables, self.revision = replay(log)
         self.summary = Summary(self._tables, self.revision)
+        self.search = Search(
+            self._tables,
+            self._lock,
+            finished=self.finished,
+            current=lambda: self.finished(self.revision),
+            newest=self._take_newest,
+        )
 
     # -- writes ------------------------------------------------------------------------------------------
 
@@ -250,45 +248,6 @@ class Dataset:
         checks.reached(min_revision, self.revision)
         return self.currency[Derived.BELIEFS].reach(min_revision or self.revision)
 
-    def search(
-        self, vectors: Float32, k: int, min_revision: int, encoder_digest: str
-    ) -> tuple[Snapshot, Int32, Float32]:
-        """Return a state whose beliefs are made, and the k nearest nodes of each vector in just that state.
-
-        They are searched for among all vectors of that state, which no write touches, if there is no quicker
-        index, or it is not free, or samples came or went since. Where that would take too long, the newest
-        state is waited for, and its beliefs are made.
-
-        Raises:
-            Aborted: REVISION_AHEAD.
-            FailedPrecondition: ENCODER_MISMATCH, the vectors are not of that state's encoder.
-            InvalidArgument: BAD_TENSOR, they are not of its dimension.
-        """
-        snapshot = self.finished(min_revision)
-        if encoder_digest != snapshot.view.encoder.digest:  # it may have changed since
-            snapshot = self.finished(self.revision)
-        if self._tables.nodes.graph.index_name != ExactIndex.name:
-            asked = vectors, k, encoder_digest
-            if vectors.size * len(snapshot.view.slots) > _MOST_PRODUCTS:
-                with self._lock:
-                    return self._indexed(self._take_newest(), *asked)
-            if self._lock.acquire(timeout=_PATIENCE):
-                try:
-                    if snapshot.view.version == self._tables.sample_version:
-                        return self._indexed(snapshot, *asked)
-                finally:
-                    self._lock.release()
-        _check_encoder(snapshot, vectors, encoder_digest)
-        return snapshot, *snapshot.view.search(vectors, k)
-
-    def _indexed(
-        self, snapshot: Snapshot, vectors: Float32, k: int, encoder_digest: str
-    ) -> tuple[Snapshot, Int32, Float32]:
-        """Search in the index, which is in the state of the snapshot; the caller holds the lock."""
-        _check_encoder(snapshot, vectors, encoder_digest)
-        slots, similarities = self._tables.nodes.graph.search(vectors, k)
-        return snapshot, snapshot.view.nodes_at(slots), similarities
-
     def class_index(self, name: str) -> int | None:
         """Return the index of a class, None if there is none. An index holds for ever: classes only grow."""
         return self._tables.class_index.get(name)
@@ -338,8 +297,3 @@ class Dataset:
         if snapshot is None or snapshot.revision != self.revision:
             snapshot = self._snapshot = take(self._tables, self.revision, snapshot)
         return snapshot
-
-
-def _check_encoder(snapshot: Snapshot, vectors: Float32, digest: str) -> None:
-    checks.encoder(digest, snapshot.view.encoder.digest)
-    checks.dimension(vectors, snapshot.view.encoder.dimension)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from graph_service.engine import dataset
+from graph_service.engine import searching
 from graph_service.engine.engine import Engine
 from graph_service.engine.flags import Cut
 from graph_service.engine.rankings import FlagKind
@@ -163,9 +163,9 @@ def test_classify_agrees_whatever_finds_the_nearest(engine, monkeypatch, way):
     query = {"vectors": np.eye(6), "encoder_digest": "", "neighbours": 5, "include_beliefs": True}
     first = engine.propagate("d", 0).revision
     expected = engine.classify("d", 0, **query).beliefs
-    monkeypatch.setattr(dataset, "ExactIndex", SimpleNamespace(name="slow"))
+    monkeypatch.setattr(searching, "ExactIndex", SimpleNamespace(name="slow"))
     if way == "newest":
-        monkeypatch.setattr(dataset, "_MOST_PRODUCTS", 0)
+        monkeypatch.setattr(searching, "_MOST_PRODUCTS", 0)
         first = engine.update_dataset("d", "update", DatasetUpdated(None, None, None, ()))
     with engine._datasets.get("d")._lock if way == "busy index" else nullcontext():
         found = engine.classify("d", 0, **query)
