@@ -245,7 +245,8 @@ def test_what_must_not_be_is_refused(module, name):
         ("graph_service.__main__", "torch onnxruntime PIL embed_service vicinal_client"),
         (
             "vicinal_cli.main",
-            "sklearn cleanlab graphlearning matplotlib scipy vicinal_experiments cvat_sdk vicinal_cvat",
+            "sklearn cleanlab graphlearning matplotlib scipy vicinal_experiments cvat_sdk vicinal_cvat "
+            "vicinal_fiftyone",
         ),
     ],
 )
