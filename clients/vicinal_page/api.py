@@ -18,7 +18,10 @@ from vicinal_page.told import desk_of, flag_of, state_of
 
 __all__ = ["Api"]
 
-_FLAGS = 200
+_SHOWN = 100
+"""Most flags on the page at one time."""
+_FLAGS = (2 * _SHOWN, 20 * _SHOWN, None)
+"""How many are read; more, where too many of them have been looked at."""
 _EVIDENCE = 8
 
 
@@ -70,17 +73,21 @@ class Api:
     async def flags(self, request: Request) -> Response:
         """The most suspicious labels that nobody has looked at since."""
         room = await self._house.room(text(request.query_params, "dataset"))
-        found = await self._house.client.flag_errors(
-            room.board.name, limit=_FLAGS, evidence=_EVIDENCE, min_revision=room.statements.revision
-        )
-        await room.statements.agree(await self._house.client.get_dataset(room.board.name))
-        waiting = [flag_of(room, flag) for flag in found if room.statements.is_open(flag)]
+        client, name = self._house.client, room.board.name
+        await room.statements.agree(await client.get_dataset(name))
+        for limit in _FLAGS:
+            found = await client.flag_errors(
+                name, limit=limit, evidence=_EVIDENCE, min_revision=room.statements.revision
+            )
+            waiting = [flag for flag in found if room.statements.is_open(flag)]
+            if len(waiting) >= _SHOWN or len(found) == found.total_count:
+                break
         return _json(
             {
                 "revision": found.revision,
                 "total": found.total_count,
                 "looked": len(found) - len(waiting),
-                "flags": waiting,
+                "flags": [flag_of(room, flag) for flag in waiting[:_SHOWN]],
             }
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,8 @@ _REST = 0.15
 """Seconds between two pictures: who labels fast needs no more of them."""
 _SHARE = 4.0
 """Rest beside the time that a picture takes the service: the estimates of a large dataset cost something."""
+_IDLE = 600.0
+"""Seconds after which a dataset that nobody asks for is not followed: the service has few streams."""
 _RETRY = 1.0
 _POLL = 1.0
 _TRIES = 3
@@ -91,7 +93,7 @@ class _Read:
 
 
 class Board:
-    """Follows one dataset from when it is first asked for until `close`, or until the dataset is deleted.
+    """Follows one dataset while somebody asks for it, until the dataset is deleted.
 
     Args:
         client: of the graph service.
@@ -106,6 +108,8 @@ class Board:
         self._beliefs: dict[str, tuple[int, float | None]] = {}
         self._picture: Picture | None = None
         self._moved = asyncio.Condition()
+        self._listeners = 0
+        self._asked = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def picture(self, min_revision: int = 0, patience: float = 30.0) -> Picture:
@@ -115,9 +119,9 @@ class Board:
             NotFound: there is no such dataset.
             VicinalError: there is no picture yet, and none can be made.
         """
-        if self._picture is None:
+        self._asked = time.monotonic()
+        if self._task is None or self._task.done():
             await self._refresh()
-        if self._task is None:
             self._task = asyncio.create_task(self._follow())
         with suppress(TimeoutError):
             async with asyncio.timeout(patience), self._moved:
@@ -126,10 +130,14 @@ class Board:
 
     async def pictures(self) -> AsyncGenerator[Picture, None]:
         """Yield the picture, and again whenever it is another; ends when the dataset is gone."""
-        picture: Picture | None = await self.picture()
-        while picture is not None:
-            yield picture
-            picture = await self._other_than(picture)
+        self._listeners += 1
+        try:
+            picture: Picture | None = await self.picture()
+            while picture is not None:
+                yield picture
+                picture = await self._other_than(picture)
+        finally:
+            self._listeners -= 1
 
     def follow(self, beliefs: dict[str, tuple[int, float | None]]) -> None:
         """Keep up what is believed of these samples, class index and confidence; forget all others."""
@@ -166,10 +174,10 @@ class Board:
         return self._picture
 
     async def _follow(self) -> None:
-        """Make pictures until the dataset is gone."""
-        while not self.is_gone:
+        """Make pictures until the dataset is gone, or nobody has asked for long."""
+        while not self.is_gone and (self._listeners or time.monotonic() < self._asked + _IDLE):
             try:
-                async with aclosing(self._changes()) as changes:
+                async with _at_most(_IDLE), aclosing(self._changes()) as changes:
                     async for moved in changes:
                         self._take(moved)
                         begun = time.monotonic()
@@ -242,6 +250,14 @@ class Board:
         async with self._moved:
             self.is_gone, self._picture = True, None
             self._moved.notify_all()
+
+
+@asynccontextmanager
+async def _at_most(seconds: float) -> AsyncGenerator[None, None]:
+    """Leave the block after a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            yield
 
 
 def _pictured(read: _Read, curve: Curve) -> Picture:

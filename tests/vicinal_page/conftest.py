@@ -117,6 +117,12 @@ def doubtful(graph, truth):
     return name, wrong
 
 
+@pytest.fixture
+def make_dataset(graph):
+    """Make a dataset of three clusters: `make_dataset({sample: class})` returns its name."""
+    return lambda truth: new_dataset(graph, truth)
+
+
 def new_dataset(graph, truth):
     name = next(_names)
     rng = np.random.default_rng(4)

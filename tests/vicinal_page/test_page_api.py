@@ -1,5 +1,7 @@
 """What the page's scripts may ask, in front of a real graph service."""
 
+import random
+
 import pytest
 
 from vicinal_client import GraphClient, Label, Trust
@@ -134,6 +136,20 @@ def test_flags_are_looked_at_one_by_one(seat, web, graph, doubtful):
     assert not left & {taken["sample"], kept["sample"]}
     ada("undo")
     assert kept["sample"] in {flag["sample"] for flag in read_flags(web, name)}
+
+
+def test_flags_beyond_those_that_were_looked_at_come_up(web, graph, make_dataset):
+    truth = {f"{i}.png": ("cat", "dog", "owl")[i % 3] for i in range(900)}
+    name = make_dataset(truth)
+    rng = random.Random(1)
+    wrong = {sample: rng.choice(["cat", "dog", "owl"]) for sample in rng.sample(list(truth), 400)}
+    graph.add_labels(name, truth | wrong, trust=Trust.GIVEN)
+    flagged = [flag.label.sample_id for flag in graph.flag_errors(name)]
+    assert len(flagged) > 220
+    graph.add_labels(name, {sample: truth[sample] for sample in flagged[:200]}, annotator="bob")
+    waiting = {flag["sample"] for flag in read_flags(web, name) if not flag["annotator"]}
+    assert waiting
+    assert not waiting & set(flagged[:200])
 
 
 def test_a_label_of_ones_own_that_was_kept_is_not_doubted_again(seat, web, graph, doubtful):

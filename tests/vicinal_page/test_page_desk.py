@@ -1,10 +1,12 @@
 """What lies ready on a desk is kept from others while somebody is there, and no longer."""
 
 import asyncio
+from contextlib import AsyncExitStack, aclosing, suppress
 
 import pytest
 
-from vicinal_client import AsyncGraphClient
+from vicinal_client import AsyncGraphClient, ResourceExhausted
+from vicinal_page import board as board_module
 from vicinal_page import house as house_module
 from vicinal_page.house import House
 
@@ -78,3 +80,38 @@ async def test_desks_are_not_kept_for_everybody_who_ever_came(client, house, dat
             room.desk(f"guest {i}")
         assert len(room.desks) <= 257
         assert {"here", "guest 399"} <= room.desks.keys()
+
+
+async def test_where_too_many_watch_already_the_page_asks_again_and_again(
+    client, graph_address, house, dataset
+):
+    async with AsyncGraphClient(graph_address) as others, AsyncExitStack() as open_ones:
+        with suppress(ResourceExhausted):
+            for _ in range(100):
+                await anext(await open_ones.enter_async_context(aclosing(others.watch_beliefs(dataset))))
+            pytest.fail("there is no limit")
+        board = (await house.room(dataset)).board
+        await board.picture()
+        revision = await client.add_labels(dataset, {"000.png": "cat", "001.png": "dog"})
+        picture = await board.picture(revision)
+        assert picture.dataset.verified_label_count == 2
+        assert [point.labels for point in picture.curve] == [0, 2]
+        assert picture.trouble == ""
+
+
+async def test_a_dataset_that_nobody_asks_for_is_not_followed(client, house, dataset, monkeypatch):
+    monkeypatch.setattr(board_module, "_IDLE", 0.1)
+    board = (await house.room(dataset)).board
+    await board.picture()
+    async with aclosing(board.pictures()) as pictures:
+        await anext(pictures)
+        await asyncio.sleep(0.5)
+        await client.add_labels(dataset, {"000.png": "cat"})
+        while (await anext(pictures)).dataset.verified_label_count < 1:
+            pass
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.02)
+    await client.add_labels(dataset, {"001.png": "dog"})
+    picture = await board.picture()
+    assert picture.dataset.verified_label_count == 2
+    assert [point.labels for point in picture.curve] == [0, 1, 2]

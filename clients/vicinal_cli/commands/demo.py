@@ -42,7 +42,10 @@ def demo(
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the store, to look at it with `vicinal up` afterwards.")
+        bool,
+        typer.Option(
+            "--keep", help="Keep the store and the images, to see them with `vicinal up` afterwards."
+        ),
     ] = False,
 ) -> None:
     """Show the whole of vicinal on real images, and write a report page.
@@ -74,7 +77,10 @@ def demo(
         with replacing(report) as partial:
             partial.write_text(page(found), encoding="utf-8")
         if keep:
-            note(f"kept the datasets suggested, random and noisy: vicinal up --data-dir {work / 'data'}")
+            see = shlex.join(
+                ["vicinal", "up", "--data-dir", str(work / "data"), "--images", str(folder.root)]
+            )
+            note(f"kept the datasets suggested, random and noisy; see them in a browser: {see}")
     typer.echo(f"\nreport: {report.resolve()}")
 
 

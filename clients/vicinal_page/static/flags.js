@@ -98,7 +98,7 @@ export class FlagsArea {
           ? h("ul", { class: "companions" }, flag.evidence.map((one) => companion(this.app, one, "against")))
           : h("p", { class: "note" }, "None of its neighbours does; what it looks like does."),
       ),
-      h("p", { class: "note" }, `${this.at + 1} of ${plural(this.flags.length, "suspected label")}; J and K or the arrows move, U takes back.`),
+      h("p", { class: "note" }, `${this.at + 1} of ${plural(this.total - this.looked, "suspected label")}; J and K or the arrows move, U takes back.`),
     ];
   }
 
