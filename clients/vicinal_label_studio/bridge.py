@@ -16,6 +16,7 @@ from typing import Any
 from vicinal_client import AsyncEmbedClient, AsyncGraphClient, Trust
 from vicinal_label_studio.agenda import Agenda
 from vicinal_label_studio.beliefs import BeliefTable
+from vicinal_label_studio.comparing import Existing
 from vicinal_label_studio.contract import Event
 from vicinal_label_studio.flags import SUSPECT_VERSION, Suspicions
 from vicinal_label_studio.importing import BATCH, FetchRules, Importer
@@ -182,7 +183,8 @@ class Bridge:
     async def refresh_step(self) -> None:
         """Write predictions and flags that differ, until something more urgent is marked."""
         opened = self._now()
-        finished = await self._predictor.refresh(opened.samples, opened.question, self._is_urgent)
+        existing = Existing(self.wishes.existing, opened.connected_at)
+        finished = await self._predictor.refresh(opened, existing, self._is_urgent)
         if finished:
             finished = await self._suspicions.refresh(opened.question, self._is_urgent)
         self.status.predictions = sum(writer.written for writer in self._writers)
@@ -206,6 +208,7 @@ class Bridge:
         return bool(len(self.agenda)) or self.agenda.wants_survey
 
     def _off(self, project: Project) -> tuple[int, ...]:
+        """Return by how much Label Studio counts more than was seen. It moves only when an event is lost."""
         counted = project.tasks, project.annotations, project.cancelled
         return tuple(there - seen for there, seen in zip(counted, self._mirror.counts(), strict=True))
 

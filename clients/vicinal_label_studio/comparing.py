@@ -9,7 +9,7 @@ from datetime import datetime
 from vicinal_client import Label, LabelKey, Trust
 from vicinal_label_studio.objects import ANNOTATORS, Annotation, Task, sample_id
 
-__all__ = ["Difference", "Existing", "difference", "labels_of"]
+__all__ = ["Difference", "Existing", "difference", "is_verified", "labels_of"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ def labels_of(task: Task, existing: Existing) -> dict[str, Label]:
             trust = existing.trust_of(one)
             stated[one.annotator] = Label(sample_id(task.id), one.choice, one.annotator, trust)
     return stated
+
+
+def is_verified(task: Task, existing: Existing) -> bool:
+    """Whether some label that the annotations of a task state is verified."""
+    return any(label.trust is Trust.VERIFIED for label in labels_of(task, existing).values())
 
 
 def difference(

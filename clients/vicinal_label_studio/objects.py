@@ -75,11 +75,6 @@ class Task:
         """Whether Label Studio may still show it to somebody for an annotation."""
         return not self.labelled
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether somebody has chosen a class."""
-        return any(one.choice is not None and not one.cancelled for one in self.annotations)
-
 
 def sample_id(task: int) -> str:
     """Return the id of the sample that stands for a task."""

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from vicinal_client import AsyncGraphClient
 from vicinal_label_studio.beliefs import BeliefTable
+from vicinal_label_studio.comparing import Existing, is_verified
 from vicinal_label_studio.labelconfig import Question
 from vicinal_label_studio.mirror import Mirror
 from vicinal_label_studio.objects import sample_id, task_id
+from vicinal_label_studio.opening import Opened
 from vicinal_label_studio.planning import SUGGESTED_BELOW, Wanted, differs, places, wanted_of
 from vicinal_label_studio.writing import PredictionWriter
 
@@ -47,16 +49,17 @@ class Predictor:
         self._queue = queue
         self.suggested: list[int] = []
 
-    async def refresh(self, samples: set[int], question: Question, interrupted: Callable[[], bool]) -> bool:
+    async def refresh(self, opened: Opened, existing: Existing, interrupted: Callable[[], bool]) -> bool:
         """Write what differs, what annotators see next first; return whether nothing is left.
 
         Args:
-            samples: tasks whose images the dataset has.
-            question: of the project.
+            opened: both sides.
+            existing: how far annotations are believed.
             interrupted: asked between writes; once it says so the rest is left for another time.
         """
-        self.suggested = await self._suggest(samples)
-        wanted = self._wanted(samples, question)
+        question = opened.question
+        self.suggested = await self._suggest(opened.samples, existing)
+        wanted = self._wanted(opened.samples, question)
         version = self._writer.version
         await self._writer.remove_doubles()
         has = {task: self._mirror.predictions(task, version) for task in wanted}
@@ -75,19 +78,23 @@ class Predictor:
         place = known[0].score if known and known[0].score < SUGGESTED_BELOW else None
         return wanted_of(task, self._table.of(task), place, question.classes)
 
-    async def _suggest(self, samples: set[int]) -> list[int]:
+    async def _suggest(self, samples: set[int], existing: Existing) -> list[int]:
         """Return the open tasks to label next, the best first."""
         limits = await self._graph.limits(self._dataset)
-        # Tasks that were skipped, or finished without a choice, have no label that says so.
-        done = [one.id for one in self._mirror if one.id in samples and not (one.is_open or one.is_answered)]
-        count = min(self._queue, limits.max_suggestions)
-        picks = await self._graph.suggest(
-            self._dataset, count, exclude=[sample_id(task) for task in done[-limits.max_suggestions :]]
-        )
+        # What Label Studio is done with and nobody has verified for vicinal: skipped tasks, tasks without a
+        # choice, labels that were given. It would be suggested, and Label Studio would never serve it.
+        closed = [
+            sample_id(task.id)
+            for task in self._mirror
+            if task.id in samples and not task.is_open and not is_verified(task, existing)
+        ]
+        fits = len(closed) <= limits.max_suggestions
+        count = min(self._queue, limits.max_suggestions) if fits else limits.max_suggestions
+        picks = await self._graph.suggest(self._dataset, count, exclude=closed[: limits.max_suggestions])
         await self._table.reach(picks.revision, _PATIENCE)
         tasks = (task_id(pick.sample_id) for pick in picks)
         known = ((task, self._mirror.get(task)) for task in tasks if task is not None)
-        return [number for number, task in known if task is not None and task.is_open]
+        return [number for number, task in known if task is not None and task.is_open][: self._queue]
 
     def _wanted(self, samples: set[int], question: Question) -> dict[int, Wanted]:
         version = self._writer.version

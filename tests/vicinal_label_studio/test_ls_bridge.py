@@ -42,6 +42,21 @@ async def test_every_open_task_gets_one_prediction_and_the_suggested_come_first(
                     assert region["value"] == {"choices": [CLASSES[index]]}
 
 
+async def test_the_queue_is_full_of_open_tasks_though_labels_were_only_given(new_rig):
+    """vicinal would have somebody verify given labels first; Label Studio is done with their tasks."""
+    with new_rig(queue=6, existing=Trust.GIVEN) as (make, model):
+        tasks = [model.add_task() for _ in range(30)]
+        for task in tasks[:15]:
+            model.annotate(task, 1, true_class(task), cancelled=task % 5 == 0)
+        async with make() as rig:
+            await rig.settle()
+            found = model.of_version(version(rig))
+            queue = {task for task, (one,) in found.items() if one["score"] < 0.1}
+            assert len(queue) == 6
+            done = {task for task in tasks[:15] if task % 5}
+            assert not queue & done
+
+
 async def test_only_what_changed_is_rewritten(new_rig):
     with new_rig(queue=3) as (make, model):
         tasks = [model.add_task() for _ in range(24)]
