@@ -48,7 +48,8 @@ def test_a_block_that_moved_leaves_its_place_to_others() -> None:
     holders = Holders(np.full((1, 1), -1, np.int32))
     holders.make_room(2000)
     for slot in range(2000):
-        holders.enter(np.full(9, slot, np.int32), np.arange(9, dtype=np.int32))
+        holders.enter(np.full(9, slot, np.int32), np.arange(9 * slot, 9 * slot + 9, dtype=np.int32))
     # 2,000 blocks of 16, and one of 8 that each of them had in its turn.
     assert len(holders.pool) <= 2 * (2000 * 16 + 8)
-    assert sorted(holders.of(1000).tolist()) == list(range(9))
+    for slot in range(2000):
+        assert holders.of(slot).tolist() == list(range(9 * slot, 9 * slot + 9))
