@@ -36,6 +36,9 @@ _log = logging.getLogger(__name__)
 _ELSEWHERE = ("START_TRAINING", "LABEL_LINK")
 """Events that say nothing of annotations or tasks. Nothing need be trained: labels spread by themselves."""
 
+_UNCHOSEN = ("", TITLE)
+"""Model versions of a project for which nobody has chosen one."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -189,7 +192,8 @@ class Bridge:
             finished = await self._suspicions.refresh(opened.question, self._is_urgent)
         self.status.predictions = sum(writer.written for writer in self._writers)
         self.status.suspected = self._suspicions.count
-        await self._serve_our_predictions()
+        if opened.project.model_version in _UNCHOSEN:
+            await self._serve_our_predictions()
         if not finished:
             self.agenda.refresh()
 
@@ -270,5 +274,5 @@ class Bridge:
         if next(self._mirror.predicted(ours), None) is None:
             return
         project = await self._platform.project(self.wishes.project)
-        if project.model_version in ("", TITLE):
+        if project.model_version in _UNCHOSEN:
             await self._platform.change_project(self.wishes.project, model_version=ours)
