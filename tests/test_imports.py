@@ -246,7 +246,7 @@ def test_what_must_not_be_is_refused(module, name):
         (
             "vicinal_cli.main",
             "sklearn cleanlab graphlearning matplotlib scipy vicinal_experiments cvat_sdk vicinal_cvat "
-            "vicinal_fiftyone",
+            "vicinal_fiftyone vicinal_page starlette uvicorn",
         ),
     ],
 )

@@ -8,6 +8,7 @@ import { OverviewArea } from "./overview.js";
 import { ask, listen, tell } from "./server.js";
 
 const TOAST_SECONDS = 6;
+const MOVES = new Set(["j", "k", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]);
 const byId = (id) => document.getElementById(id);
 const address = new URLSearchParams(location.search);
 
@@ -28,7 +29,7 @@ class App {
     byId("datasets").addEventListener("change", (event) => this.open(event.target.value));
     document.addEventListener("click", (event) => event.target.closest("main button") && byId("main").focus({ preventScroll: true }));
     await this.attempt(async () => {
-      this.datasets = (await ask("/api/datasets")).datasets;
+      this.datasets = await this.found();
       byId("datasets").replaceChildren(...this.datasets.map(({ name }) => h("option", { value: name }, name)));
       if (!this.datasets.length) {
         byId("main").replaceChildren(h("p", { class: "empty" }, "There is no dataset yet. ", h("code", {}, "vicinal add DIR --dataset NAME --classes a,b"), " makes one; then load this page again."));
@@ -38,6 +39,21 @@ class App {
       if (this.annotator) this.open(this.dataset);
       else this.rename();
     });
+  }
+
+  /** The datasets, as soon as the server and the graph service answer. */
+  async found() {
+    for (;;) {
+      try {
+        const { datasets } = await ask("/api/datasets");
+        this.trouble("");
+        return datasets;
+      } catch (error) {
+        if (![0, 503].includes(error.status)) throw error;
+        this.trouble(`${error.message}; trying again …`);
+        await new Promise((done) => { setTimeout(done, 2000); });
+      }
+    }
   }
 
   rename() {
@@ -92,7 +108,7 @@ class App {
     this.trouble(told.state.trouble && `The graph service: ${told.state.trouble}`);
     if (!this.area) return;
     this.area.update();
-    if (this.area instanceof LabelArea) this.area.take(told.desk);
+    if (this.area instanceof LabelArea) this.area.hear(told.desk);
   }
 
   get classes() {
@@ -143,10 +159,11 @@ class App {
   }
 
   press(event) {
-    const isElsewhere = event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]");
+    const isElsewhere = event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]");
     if (isElsewhere || !this.area || event.target.matches("input, select, textarea")) return;
     if (event.key === "Enter" && event.target.matches("button, a")) return; // what is in focus means it
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (event.repeat && !MOVES.has(key)) return; // who holds a key means one label
     const area = this.areas.find((one) => one.key === key);
     if (key === "?") help();
     else if (area) this.enter(area);

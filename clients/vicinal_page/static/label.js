@@ -33,8 +33,18 @@ export class LabelArea {
     fetchAhead(this.app, this.items.slice(1, 1 + AHEAD).map((item) => item.id));
   }
 
-  async enter() {
+  /** The server tells what lies ready; one that was started anew knows nothing until it is asked. */
+  hear(desk) {
+    if (desk.items.length) this.take(desk);
+    else if (!this.sent.size) this.fetch();
+  }
+
+  enter() {
     if (this.app.state) this.update();
+    this.fetch();
+  }
+
+  fetch() {
     this.app.later(async () => this.take(await this.app.tell("/api/queue")));
   }
 

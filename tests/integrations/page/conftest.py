@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,27 @@ def services(tmp_path_factory, images):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def page_server(services, images):
+    """A page of this test's own before the same services; `page_server(address)` is one at that address."""
+
+    @contextmanager
+    def running(address=""):
+        port = address.rstrip("/").rpartition(":")[2] or "0"
+        flags = ["--page-port", port, "--images", str(images[0])]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vicinal_cli", "page", *flags],
+            env={**os.environ, **services[1]},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        yield re.search(r"http://\S+", process.stderr.readline()).group()
+        process.terminate()
+        assert process.wait(30) == 0
+
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -126,10 +148,9 @@ def open_page(browser, services):
 
     At the end: no script failed, and nothing was asked of anybody else.
     """
-    address, _ = services
     contexts, trouble = [], []
 
-    def opened(query="", *, width=1360, height=900, scheme="light", may_complain=False):
+    def opened(query="", *, address=services[0], width=1360, height=900, scheme="light", may_complain=False):
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )

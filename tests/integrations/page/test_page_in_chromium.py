@@ -177,6 +177,22 @@ def test_what_others_do_is_seen_at_once(open_page, graph, dataset, images):
     assert sum(map(int, believed)) == len(truth)
 
 
+def test_a_restart_of_the_pages_server_is_survived(open_page, page_server, graph, dataset, images):
+    with page_server() as address:
+        page = open_page(f"dataset={dataset}&annotator=ada", address=address, may_complain=True)
+        page.wait_for_selector(".choice")
+        label_one(page, images[1])
+        until_labels(page, 1)
+    page.wait_for_selector("#trouble:not([hidden])")
+    with page_server(address):
+        page.wait_for_selector("#trouble", state="hidden")
+        page.wait_for_selector(".choice")
+        label_one(page, images[1])
+        until_labels(page, 2)
+        assert len(stated(graph, dataset)) == 2
+        page.context.close()
+
+
 def test_a_label_that_is_refused_comes_back(open_page, graph, dataset):
     page = open_page(f"dataset={dataset}&annotator=ada", may_complain=True)
     page.wait_for_selector(".choice")
