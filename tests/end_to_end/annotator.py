@@ -1,7 +1,8 @@
 """One annotator as a process of its own, to be killed: leases, labels, renews, gives back or walks away.
 
-`python annotator.py ADDRESS NAME JOURNAL SECONDS`. What it was told and what it is about to do goes into the
-journal, a JSON object a line, before it goes on: what it did not live to write down it did not live to use.
+`python annotator.py ADDRESS NAME JOURNAL SECONDS SHARE`: how long it leases, what share of that it labels.
+What it was told and what it is about to do goes into the journal, a JSON object a line, before it goes on:
+what it did not live to write down it did not live to use.
 """
 
 import json
@@ -17,11 +18,12 @@ PATIENT = RetryPolicy(attempts=2000, initial_backoff=0.05, max_backoff=0.3)
 
 
 class Annotator:
-    def __init__(self, client, name, journal, seconds):
+    def __init__(self, client, name, journal, seconds, share):
         self.client = client
         self.name = name
         self.journal = journal
         self.seconds = seconds
+        self.share = share
         self.chance = random.Random(name)
 
     def tell(self, **entry):
@@ -50,7 +52,7 @@ class Annotator:
                 self.holds(self.client.renew_lease("d", lease, seconds=self.seconds))
             elif mood < 0.25:
                 self.give_back(lease, [sample])
-            else:
+            elif mood < 0.25 + self.share:
                 self.label(sample)
         self.give_back(lease, [])
 
@@ -64,12 +66,12 @@ class Annotator:
         self.client.release_lease("d", lease, samples)
 
 
-def main(address, name, journal, seconds):
+def main(address, name, journal, seconds, share):
     with (
         GraphClient(address, timeout=120, retry=PATIENT) as client,
         Path(journal).open("a", encoding="utf-8") as file,
     ):
-        annotator = Annotator(client, name, file, float(seconds))
+        annotator = Annotator(client, name, file, float(seconds), float(share))
         turn = 0
         while True:
             try:

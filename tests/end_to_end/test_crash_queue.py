@@ -25,6 +25,8 @@ ANNOTATORS = 16
 SAMPLES = [f"s{i}" for i in range(2000)]
 SECONDS = 8.0
 """For which a lease lives: longer than a restart takes."""
+SHARE = min(0.75, 8 / ROUNDS)
+"""How much of what they lease the annotators label, so that something is left to the last round."""
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(180 + 20 * ROUNDS)]
 
@@ -45,7 +47,15 @@ class Crew:
             self.hired += 1
             script = Path(__file__).with_name("annotator.py")
             journal = self.folder / f"{name}.jsonl"
-            command = [sys.executable, str(script), self.address, name, str(journal), str(SECONDS)]
+            command = [
+                sys.executable,
+                str(script),
+                self.address,
+                name,
+                str(journal),
+                str(SECONDS),
+                str(SHARE),
+            ]
             with (self.folder / f"{name}.err").open("wb") as said:
                 self.working.append((name, subprocess.Popen(command, stderr=said)))
 
