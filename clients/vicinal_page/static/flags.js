@@ -73,14 +73,14 @@ export class FlagsArea {
       h(
         "div",
         { class: "said-of" },
-        h("p", { class: "belief" }, "Labelled ", h("s", {}, flag.class), ", probably ", h("b", {}, flag.suggested)),
+        h("p", { class: "belief" }, "Labelled ", h("s", {}, flag.class), flag.suggested ? [", probably ", h("b", {}, flag.suggested)] : ", probably wrong"),
         h("p", { class: "why" }, `The label ${who}. It is ${likely(flag.suspicion)} likely to be wrong.`),
         h("p", { class: "sample-id" }, flag.sample),
       ),
       h(
         "div",
         { class: "verdicts" },
-        h("button", { type: "button", class: "verdict take", "aria-keyshortcuts": "Enter Y", onclick: () => this.settle(flag.suggested) }, h("kbd", {}, "↵"), `Take ${flag.suggested}`),
+        flag.suggested && h("button", { type: "button", class: "verdict take", "aria-keyshortcuts": "Enter Y", onclick: () => this.settle(flag.suggested) }, h("kbd", {}, "↵"), `Take ${flag.suggested}`),
         h("button", { type: "button", class: "verdict", "aria-keyshortcuts": "N", onclick: () => this.settle(flag.class) }, h("kbd", {}, "N"), `Keep ${flag.class}`),
       ),
       h(
@@ -141,7 +141,7 @@ export class FlagsArea {
     if (key === "ArrowDown" || key === "ArrowRight" || key === "j") this.go(this.at + 1);
     else if (key === "ArrowUp" || key === "ArrowLeft" || key === "k") this.go(this.at - 1);
     else if (key === "u") this.undo();
-    else if (flag && (key === "Enter" || key === "y")) this.settle(flag.suggested);
+    else if (flag?.suggested && (key === "Enter" || key === "y")) this.settle(flag.suggested);
     else if (flag && key === "n") this.settle(flag.class);
     else if (flag && key === "/") search(this.app.classes, (index) => this.settle(this.app.classes[index]));
     else {
