@@ -1,15 +1,10 @@
-"""A Label Studio of a few dicts behind real HTTP, vicinal's services as processes, and bridges between."""
+"""A Label Studio of a few dicts behind real HTTP."""
 
-import asyncio
 import itertools
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -20,12 +15,6 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient, EmbedClient, GraphClient, VicinalError
-from vicinal_label_studio.beliefs import follow
-from vicinal_label_studio.bridge import Bridge, Wishes
-from vicinal_label_studio.platform import LabelStudio
-from vicinal_label_studio.worker import Worker
 
 CLASSES = ("red", "green", "blue")
 COLOURS = {"red": (210, 50, 40), "green": (50, 190, 60), "blue": (40, 60, 200)}
@@ -266,142 +255,12 @@ def _relay(serve_app):
 
 @pytest.fixture(scope="session")
 def new_model(_relay):
-    """`model, url = new_model()`: an empty Label Studio, in the place of the one before."""
+    """`model, url, token = new_model()`: an empty Label Studio, in the place of the one before."""
     relay, url = _relay
 
     def new():
         model = LabelStudioModel()
         relay.app = model.app()
-        return model, url
+        return model, url, TOKEN
 
     return new
-
-
-class Process:
-    """A service of vicinal's; `start` may be called again after `kill`, and gets the same port."""
-
-    def __init__(self, module, folder, client, *arguments):
-        self.module, self.folder, self.client, self.arguments = module, folder, client, arguments
-        self.port = 0
-        self.start()
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def start(self):
-        told = self.folder / f"{self.module}.port"
-        told.unlink(missing_ok=True)
-        flags = ["--port", str(self.port), "--port-file", str(told), *self.arguments]
-        with (self.folder / f"{self.module}.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module, *flags], stdout=log, stderr=log, start_new_session=True
-            )
-        deadline = time.monotonic() + 120
-        while not self._is_serving(told):
-            assert self.process.poll() is None, f"{self.module} ended"
-            assert time.monotonic() < deadline, f"{self.module} does not serve"
-            time.sleep(0.02)
-
-    def _is_serving(self, told):
-        try:
-            self.port = int(told.read_text())
-            with self.client(self.address) as client:
-                client.wait_until_ready(1)
-        except (OSError, ValueError, VicinalError):
-            return False
-        return True
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-
-
-@pytest.fixture(scope="session")
-def services(tmp_path_factory):
-    """`graph, embed`: both services, as processes that a test may kill and start again."""
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    folder = tmp_path_factory.mktemp("services")
-    embed = Process("embed_service", folder, EmbedClient, "--encoder", "fashion")
-    graph = Process("graph_service", folder, GraphClient, "--data-dir", str(folder / "data"))
-    yield graph, embed
-    graph.stop()
-    embed.stop()
-
-
-class Rig:
-    """A bridge between a model of Label Studio and the services, and the worker that works it."""
-
-    def __init__(self, bridge, graph, platform):
-        self.bridge, self.graph, self.platform = bridge, graph, platform
-        self.worker = Worker(bridge, compare_every=3600, look_every=3600, settle=0)
-
-    async def settle(self):
-        """Work until nothing is left to do."""
-        while not self.bridge.is_idle:
-            await self.worker.attempt()
-
-    async def survey(self):
-        self.bridge.agenda.look_at_all()
-        await self.settle()
-
-    async def labels(self):
-        found = (await self.graph.list_labels(self.bridge.wishes.dataset)).labels
-        return {(one.sample_id, one.annotator): one for one in found}
-
-    async def classes(self):
-        return {key: one.class_name for key, one in (await self.labels()).items()}
-
-    async def samples(self):
-        return set((await self.graph.list_samples(self.bridge.wishes.dataset)).ids)
-
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def new_rig(services, new_model):
-    """`with new_rig() as (make, model)`, then in a loop `async with make() as rig`.
-
-    Each `make` is another life of the back end, which remembers nothing of those before. Wishes may be given.
-    """
-    graph_service, embed_service = services
-
-    @contextmanager
-    def new(**wishes):
-        model, url = new_model()
-        wished = Wishes(1, f"model-{next(_numbers)}", **wishes)
-
-        def make():
-            return _rig(wished, url, graph_service.address, embed_service.address)
-
-        yield make, model
-
-    return new
-
-
-class _rig:  # noqa: N801 (used as a function)
-    def __init__(self, wishes, url, graph, embed):
-        self.arguments = wishes, url, graph, embed
-
-    async def __aenter__(self):
-        wishes, url, graph, embed = self.arguments
-        self.platform = await LabelStudio(url, TOKEN).__aenter__()
-        self.graph, self.embed = AsyncGraphClient(graph), AsyncEmbedClient(embed)
-        bridge = Bridge(wishes, self.platform, self.graph, self.embed)
-        bridge.agenda.look_at_all()
-        watched = follow(self.graph, wishes.dataset, bridge.table, bridge.agenda.refresh)
-        self.following = asyncio.create_task(watched)
-        return Rig(bridge, self.graph, self.platform)
-
-    async def __aexit__(self, *_):
-        self.following.cancel()
-        await asyncio.gather(self.following, return_exceptions=True)
-        await self.platform.__aexit__()
-        await self.graph.close()
-        await self.embed.close()

@@ -7,7 +7,7 @@ import pytest
 
 from vicinal_client import GraphClient, Trust
 
-IMAGES, EXISTING, WRONG, CLICKS = 500, 80, 8, 20
+IMAGES, EXISTING, WRONG, CLICKS = 500, 150, 15, 20
 pytestmark = pytest.mark.timeout(1500)
 
 
@@ -21,11 +21,13 @@ def planted(project):
     """Task → wrong class: a tenth of the annotations that were there before."""
     draw = random.Random(7)
     tasks = draw.sample(sorted(project.classes), EXISTING)
-    wrong = {}
+    wrong, classes = {}, sorted(set(project.truth.values()))
     for task in tasks:
         choice = project.classes[task]
         if len(wrong) < WRONG:
-            choice = wrong[task] = draw.choice([one for one in set(project.truth.values()) if one != choice])
+            choice = wrong[task] = draw.choice(
+                [one for one in sorted(set(project.truth.values())) if one != choice]
+            )
         project.api.annotate(task, choice)
     return wrong
 

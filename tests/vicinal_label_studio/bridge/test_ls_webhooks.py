@@ -141,7 +141,7 @@ async def test_what_happens_while_a_side_is_away_arrives_when_it_is_back(new_rig
                 await asyncio.to_thread(services[0].start)
             model.away = False
             async with asyncio.timeout(60):
-                while rig.bridge.status.trouble or not rig.bridge.is_idle:
+                while rig.bridge.status.trouble or rig.bridge.status.working or not rig.bridge.is_idle:
                     await asyncio.sleep(0.05)
             assert await rig.classes() == model.stated()
             working.cancel()
