@@ -25,9 +25,7 @@ def planted(project):
     for task in tasks:
         choice = project.classes[task]
         if len(wrong) < WRONG:
-            choice = wrong[task] = draw.choice(
-                [one for one in sorted(set(project.truth.values())) if one != choice]
-            )
+            choice = wrong[task] = draw.choice([one for one in classes if one != choice])
         project.api.annotate(task, choice)
     return wrong
 
