@@ -31,6 +31,7 @@ NAMES = {
             "EncoderCalls",
             "FlagCalls",
             "GraphClient",
+            "ImageCalls",
             "InferenceClient",
             "LeaseCalls",
             "ListCalls",

@@ -54,8 +54,9 @@ from vicinal_client._graph_types import (
     Suggestions,
     Trust,
 )
+from vicinal_client._label_difference import LabelDifference, label_difference
 from vicinal_client._lease_types import Lease, LeaseTerms
-from vicinal_client._list_types import Labels, Samples
+from vicinal_client._list_types import AddedImages, Labels, Samples
 from vicinal_client._progress import Progress
 from vicinal_client._retry import RetryPolicy
 from vicinal_client._sync._embed import EmbedClient
@@ -66,6 +67,7 @@ from vicinal_client._watch_types import BeliefChanges
 __all__ = [
     "Aborted",
     "Accuracy",
+    "AddedImages",
     "AlreadyExists",
     "AnnotatorNoise",
     "AsyncEmbedClient",
@@ -96,6 +98,7 @@ __all__ = [
     "Interval",
     "InvalidArgument",
     "Label",
+    "LabelDifference",
     "LabelKey",
     "Labels",
     "Lease",
@@ -122,6 +125,7 @@ __all__ = [
     "Trust",
     "Unavailable",
     "VicinalError",
+    "label_difference",
 ]
 
 # Tracebacks and documentation name what callers import. (The classes of `vicinal.wire.errors` keep theirs:

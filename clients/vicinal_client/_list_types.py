@@ -1,12 +1,27 @@
-"""What a dataset holds, as lists of one revision."""
+"""What a dataset holds, as lists of one revision, and what was put into it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vicinal_client._embed_types import ImageError
 from vicinal_client._graph_types import Label
 
-__all__ = ["Labels", "Samples"]
+__all__ = ["AddedImages", "Labels", "Samples"]
+
+
+@dataclass(frozen=True)
+class AddedImages:
+    """What came of adding images.
+
+    Attributes:
+        ids: the samples that were written.
+        refused: sample id → why that image has no vector.
+    """
+
+    ids: tuple[str, ...]
+    refused: Mapping[str, ImageError]
 
 
 @dataclass(frozen=True)

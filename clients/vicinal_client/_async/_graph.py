@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vicinal_client._async._encoders import AsyncEncoderCalls
+from vicinal_client._async._images import AsyncImageCalls
 from vicinal_client._async._leases import AsyncLeaseCalls
 from vicinal_client._async._lists import AsyncListCalls
 from vicinal_client._async._reads import AsyncReadCalls
@@ -11,7 +12,9 @@ from vicinal_client._async._watching import AsyncWatchCalls
 __all__ = ["AsyncGraphClient"]
 
 
-class AsyncGraphClient(AsyncEncoderCalls, AsyncLeaseCalls, AsyncListCalls, AsyncReadCalls, AsyncWatchCalls):
+class AsyncGraphClient(
+    AsyncEncoderCalls, AsyncImageCalls, AsyncLeaseCalls, AsyncListCalls, AsyncReadCalls, AsyncWatchCalls
+):
     """Vectors and labels in; beliefs, suggestions and flags out.
 
     A context manager; make it inside the event loop that uses it if it is the asynchronous one. The

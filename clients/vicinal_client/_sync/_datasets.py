@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 import grpc
@@ -11,6 +11,7 @@ from vicinal.graph.v1 import graph_pb2, graph_pb2_grpc
 from vicinal_client import _graph_wire as wire
 from vicinal_client._bulk import new_request_id
 from vicinal_client._dataset_types import Dataset, GraphLimits
+from vicinal_client._exceptions import InvalidArgument
 from vicinal_client._finished_call import FinishedCall
 from vicinal_client._graph_types import Method
 from vicinal_client._retry import RetryPolicy
@@ -133,6 +134,32 @@ class DatasetCalls(Connection):
         )
         response = self._call(self._stub.UpdateDataset, request, timeout)
         return self._revisions.saw(dataset, response.revision)
+
+    def add_classes(self, dataset: str, classes: Iterable[str], *, timeout: float | None = None) -> Dataset:
+        """Append those of `classes` that the dataset lacks, in their order; return it as it then stands.
+
+        Who appends the same ones at the same time is no obstacle.
+
+        Args:
+            dataset: its name.
+            classes: names it shall have; where it has them all, nothing is written.
+            timeout: seconds for each call; None takes the client's.
+
+        Raises:
+            NotFound: UNKNOWN_DATASET.
+            InvalidArgument: OUT_OF_RANGE, MALFORMED: too many, or none that can be a name.
+        """
+        wanted = dict.fromkeys(classes)
+        while True:
+            found = self.get_dataset(dataset, timeout=timeout)
+            new = [name for name in wanted if name not in found.classes]
+            if not new:
+                return found
+            try:
+                self.update_dataset(dataset, new_classes=new, timeout=timeout)
+            except InvalidArgument as error:
+                if error.reason != "DUPLICATE_ID":  # else somebody was quicker: see what is left
+                    raise
 
     def delete_dataset(self, dataset: str, *, timeout: float | None = None) -> None:
         """Delete the dataset with all that it holds. It cannot be undone.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vicinal_client._sync._encoders import EncoderCalls
+from vicinal_client._sync._images import ImageCalls
 from vicinal_client._sync._leases import LeaseCalls
 from vicinal_client._sync._lists import ListCalls
 from vicinal_client._sync._reads import ReadCalls
@@ -11,7 +12,7 @@ from vicinal_client._sync._watching import WatchCalls
 __all__ = ["GraphClient"]
 
 
-class GraphClient(EncoderCalls, LeaseCalls, ListCalls, ReadCalls, WatchCalls):
+class GraphClient(EncoderCalls, ImageCalls, LeaseCalls, ListCalls, ReadCalls, WatchCalls):
     """Vectors and labels in; beliefs, suggestions and flags out.
 
     A context manager; make it inside the event loop that uses it if it is the asynchronous one. The
