@@ -50,6 +50,11 @@ def test_images_and_annotations_are_imported(project, planted, back_end, dataset
     labels = labels_of(dataset)
     assert {key: one.class_name for key, one in labels.items()} == project.stated()
     assert {one.trust for one in labels.values()} == {Trust.GIVEN}
+    back_end.connect()  # once more changes nothing
+    (webhook,) = project.api.get("/api/webhooks/", project=project.id)
+    assert webhook["url"] == f"{back_end.url}/webhook"
+    (known,) = project.api.get("/api/ml", project=project.id)
+    assert (known["state"], known["model_version"]) == ("CO", f"vicinal-{dataset}")
 
 
 def test_every_open_task_has_a_prediction(project, back_end, dataset):
