@@ -219,7 +219,7 @@ class Dataset:
             return self._take_newest()
 
     def finished(self, min_revision: int = 0, of: Derived = Derived.BELIEFS) -> Snapshot:
-        """Return the last state of which this is made, at once; wait only where it is older than asked for.
+        """Return the last state of which this is made, at once; see `Currency.finished` for when it waits.
 
         Raises:
             Aborted: REVISION_AHEAD when `min_revision` is not reached.

@@ -47,7 +47,10 @@ class Foresight(Generic[A]):
     def at_hand(self, snapshot: Snapshot, **question: Any) -> A | None:
         """Return the answer if it is made."""
         cell: Cell[A] | None = snapshot.answers.get(_key(snapshot, question))
-        return self.answer(snapshot, **question) if cell is not None and cell.made else None
+        if cell is None or not cell.made:
+            return None
+        self._asked = question
+        return self._value(cell, snapshot, question)
 
     def prepare(self, snapshot: Snapshot) -> None:
         """Answer what was asked last, if it was asked since this was last done."""
@@ -59,10 +62,13 @@ class Foresight(Generic[A]):
                 _logger.exception("revision %d: an answer could not be made ahead", snapshot.revision)
 
     def _answer(self, snapshot: Snapshot, question: dict[str, Any]) -> A:
-        answers = snapshot.answers
-        if len(answers) >= _KEPT:
+        answers, key = snapshot.answers, _key(snapshot, question)
+        if key not in answers and len(answers) >= _KEPT:
             answers.clear()
-        cell: Cell[A] = answers.setdefault(_key(snapshot, question), Cell())  # one for all threads
+        cell: Cell[A] = answers.setdefault(key, Cell())  # one for all threads
+        return self._value(cell, snapshot, question)
+
+    def _value(self, cell: Cell[A], snapshot: Snapshot, question: dict[str, Any]) -> A:
         return cell.value(lambda: self._make(snapshot, **question))
 
 

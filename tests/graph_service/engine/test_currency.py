@@ -58,9 +58,9 @@ class Source:
         self.newest = revision
 
     def settle(self):
-        """Wait until nothing is made in the background any more."""
+        """Wait until nothing is done in the background any more."""
         until = time.monotonic() + PATIENCE
-        while self.currency._is_catching_up:
+        while self.currency._is_working:
             assert time.monotonic() < until
             time.sleep(0.001)
 
@@ -114,6 +114,51 @@ def test_what_is_finished_is_passed_on_in_the_background():
     source.currency.close()
     source.finish(2)
     assert not passed.acquire(blocking=False)
+
+
+def test_only_the_newest_waits_to_be_passed_on():
+    told, began, gate = [], threading.Event(), threading.Event()
+
+    def then(snapshot):
+        told.append(snapshot.revision)
+        began.set()
+        assert gate.wait(PATIENCE)
+
+    source = Source(then=then)
+    source.finish(1)
+    assert began.wait(PATIENCE)
+    gc.disable()
+    try:
+        left = []
+        for revision in range(2, 10):
+            source.finish(revision)
+            left.append(weakref.ref(source.currency.finished()))
+        assert [ref() is None for ref in left] == [True] * 7 + [False]
+    finally:
+        gc.enable()
+        gate.set()
+    source.settle()
+    assert told == [1, 9]
+
+
+def test_what_is_finished_is_passed_on_though_writes_keep_coming():
+    order = []
+    source = Source(then=lambda snapshot: order.append(("then", snapshot.revision)))
+    take = source.take
+
+    def take_and_write():
+        order.append(("take", source.newest))
+        snapshot = take()
+        if source.newest < 5:
+            source.newest += 1
+            source.currency.written()
+        return snapshot
+
+    source.take = source.currency._take = take_and_write
+    source.currency.watch(lambda: None)
+    source.currency.written()
+    source.settle()
+    assert order == [(what, revision) for revision in range(1, 6) for what in ("take", "then")]
 
 
 def test_a_read_of_what_is_current_makes_nothing(source):
@@ -302,6 +347,23 @@ def test_what_was_out_of_date_for_too_long_is_waited_for(slow):
     slow.time += 81  # twice ten seconds and thirty
     assert not slow.currency.has(0)
     assert slow.currency.finished().revision == 2
+
+
+def test_what_was_out_of_date_for_too_long_is_not_good_enough_for_who_names_an_old_revision(slow):
+    slow.write()
+    slow.time += 81
+    assert slow.currency.finished(1).revision == 2
+
+
+def test_what_was_out_of_date_for_too_long_is_let_go(slow):
+    first = weakref.ref(slow.currency.finished())
+    slow.write()
+    slow.time += 79
+    slow.write()
+    assert first() is not None
+    slow.time += 2
+    slow.write()
+    assert first() is None
 
 
 def test_what_is_current_does_not_age(slow):

@@ -97,3 +97,13 @@ def test_few_answers_are_kept(answers):
     for a in range(100):
         foresight.answer(state, a=a)
     assert len(state.answers) <= 8
+
+
+def test_what_is_at_hand_is_not_made_again_however_many_answers_are_kept(answers):
+    foresight, state = Foresight(answers), State(1)
+    for a in range(8):
+        foresight.answer(state, a=a)
+    for a in range(8):
+        assert foresight.at_hand(state, a=a) == (1, {"a": a})
+        assert foresight.answer(state, a=a) == (1, {"a": a})
+    assert len(answers.made) == 8
