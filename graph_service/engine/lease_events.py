@@ -29,8 +29,8 @@ def check(
         most: samples that may be under live leases.
 
     Raises:
-        SamplesTaken: samples to be leased are leased, hold a verified label or have left, or the lease is
-            there already.
+        SamplesTaken: samples to be leased are leased, hold a verified label or have left; or there are none;
+            or the lease is there already.
         ServiceError: UNKNOWN_LEASE; QUEUE_FULL.
     """
     held = leases.get(event.lease_id, event.at)
@@ -42,7 +42,7 @@ def check(
     taken = [
         sample for sample, row in rows if row is None or leases.has(row, event.at) or labels.is_verified(row)
     ]
-    if taken or held is not None:
+    if taken or not rows or held is not None:
         raise SamplesTaken(taken)
     count = len(leases.rows(event.at)) + len(rows)
     if count > most:

@@ -102,12 +102,14 @@ class LeaseCases(Core):
                     return _again(choose, held, terms, dataset.revision)
                 found = choose(exclude=left_out, leased=dataset.leases.rows(now))
                 ids = tuple(item.sample_id for item in found.items)
-                if not ids:
-                    return found
                 event = SamplesLeased(terms.request_id, terms.annotator, ids, now, terms.time_to_live)
                 try:
                     revision = self._write(dataset, terms.request_id, event)
+                except InvalidArgument:
+                    raise _reused(terms.request_id) from None
                 except SamplesTaken as taken:
+                    if not ids:  # nothing is left, and this repeats no request
+                        return found
                     left_out.update(taken.sample_ids)
                     continue
                 held = dataset.leases.get(terms.request_id, now)
@@ -126,10 +128,14 @@ class LeaseCases(Core):
 def _again(choose: _Choose, held: Held, terms: LeaseTerms, revision: int) -> Suggestions:
     """Answer with what a lease still holds, scored anew."""
     if held.annotator != terms.annotator:
-        message = f"request_id {terms.request_id!r} was used before to lease samples for another annotator"
-        raise InvalidArgument("REQUEST_ID_REUSED", message, field="lease.request_id", value=terms.request_id)
+        raise _reused(terms.request_id)
     found = choose(exclude=(), among=np.array(list(held.samples), np.int64))
     return Suggestions(found.revision, found.items, Lease.of(held, revision))
+
+
+def _reused(request_id: str) -> InvalidArgument:
+    message = f"request_id {request_id!r} was used before: by others, for another time or to write"
+    return InvalidArgument("REQUEST_ID_REUSED", message, field="lease.request_id", value=request_id)
 
 
 def _check_time(time_to_live: int, field: str) -> None:

@@ -143,7 +143,7 @@ def test_a_request_id_is_one_annotators(engine):
     label(engine, "s0")
     with pytest.raises(InvalidArgument) as refusal:
         lease(engine, f"s0 {Trust.VERIFIED} eve")
-    assert refusal.value.reason == "REQUEST_ID_REUSED"
+    assert (refusal.value.reason, refusal.value.field) == ("REQUEST_ID_REUSED", "lease.request_id")
 
 
 @pytest.mark.parametrize("end", ["expiry", "labels", "release"])
@@ -163,6 +163,17 @@ def test_the_request_of_a_lease_that_is_over_is_told_so(engine, clock, end):
         assert (refusal.value.reason, refusal.value.field) == ("UNKNOWN_LEASE", "lease.request_id")
     assert engine.get_dataset("d").revision == before
     assert len(ids(lease(engine, "two", 3))) == 3
+
+
+def test_the_request_of_a_lease_that_is_over_is_told_so_though_nothing_is_left(engine):
+    for name in ids(lease(engine, "one", 100)):
+        label(engine, name)
+    revision = engine.get_dataset("d").revision
+    assert lease(engine, "two", least=revision).lease is None
+    with pytest.raises(NotFound) as refusal:
+        lease(engine, "one", 100, least=revision)
+    assert refusal.value.reason == "UNKNOWN_LEASE"
+    assert engine.get_dataset("d").revision == revision
 
 
 def test_an_abandoned_batch_comes_back(engine, clock):
