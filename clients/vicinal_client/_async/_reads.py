@@ -87,8 +87,8 @@ class AsyncReadCalls(AsyncFlagCalls):
             strategy: how to choose; None takes the service's default.
             audit_share: share of the suggestions, 0 to 1, that are the audit's next samples (see
                 `estimate_accuracy`); one at least unless it is 0.
-            seed: of what is random in the choice, 0 to 2^64 − 1; equal seed, revision and strategy give
-                equal suggestions.
+            seed: of what is random in the choice, 0 to 2^64 − 1; equal seed, revision, strategy and live
+                leases give equal suggestions.
             exclude: samples not to suggest, at most `GraphLimits.max_suggestions`.
             evidence: most neighbours shown a suggestion, 0 to `GraphLimits.max_neighbours`.
             lease: lease the samples, so that nobody else is handed them meanwhile.
@@ -98,7 +98,7 @@ class AsyncReadCalls(AsyncFlagCalls):
         Raises:
             InvalidArgument: OUT_OF_RANGE, TOO_MANY_ITEMS.
             NotFound: UNKNOWN_LEASE, the lease of a repeated request id is over; UNKNOWN_DATASET.
-            ResourceExhausted: QUEUE_FULL, `GraphLimits.max_leased_samples` are leased already.
+            ResourceExhausted: QUEUE_FULL, more than `GraphLimits.max_leased_samples` would be leased.
         """
         request = graph_pb2.SuggestSamplesRequest(
             dataset=dataset,

@@ -42,8 +42,8 @@ class GraphServiceStub(object):
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -207,8 +207,8 @@ class GraphServiceServicer(object):
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -349,8 +349,8 @@ class GraphServiceServicer(object):
         """Says which samples to label next. Works before the first label. With `lease`
         it also leases them, which makes it a write: whoever asks meanwhile, with a
         lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
-        `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
-        the errors of writes.
+        `lease` also UNKNOWN_LEASE (see LeaseTerms), QUEUE_FULL when more than
+        Limits.max_leased_samples would be leased, and the errors of writes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -588,8 +588,8 @@ class GraphService(object):
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or

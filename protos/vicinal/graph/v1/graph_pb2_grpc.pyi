@@ -43,8 +43,8 @@ class GraphServiceStub:
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -123,8 +123,8 @@ class GraphServiceStub:
     """Says which samples to label next. Works before the first label. With `lease`
     it also leases them, which makes it a write: whoever asks meanwhile, with a
     lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
-    `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
-    the errors of writes.
+    `lease` also UNKNOWN_LEASE (see LeaseTerms), QUEUE_FULL when more than
+    Limits.max_leased_samples would be leased, and the errors of writes.
     """
     RenewLease: _grpc.UnaryUnaryMultiCallable[_graph_pb2.RenewLeaseRequest, _graph_pb2.RenewLeaseResponse]
     """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE."""
@@ -186,8 +186,8 @@ class GraphServiceAsyncStub(GraphServiceStub):
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -263,8 +263,8 @@ class GraphServiceAsyncStub(GraphServiceStub):
     """Says which samples to label next. Works before the first label. With `lease`
     it also leases them, which makes it a write: whoever asks meanwhile, with a
     lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
-    `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
-    the errors of writes.
+    `lease` also UNKNOWN_LEASE (see LeaseTerms), QUEUE_FULL when more than
+    Limits.max_leased_samples would be leased, and the errors of writes.
     """
     RenewLease: _aio.UnaryUnaryMultiCallable[_graph_pb2.RenewLeaseRequest, _graph_pb2.RenewLeaseResponse]  # type: ignore[assignment]
     """Gives a live lease a new time to live, from now on. Errors: UNKNOWN_LEASE."""
@@ -325,8 +325,8 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
     time every such read waits. Propagate, unless asked otherwise, waits for the
     newest revision; FlagErrors, EstimateNoise and EstimateAccuracy, whose answers
     take several propagations, may be some seconds older where labels keep coming;
-    ListSamples and ListLabels, which take none, are
-    always of the newest, and so are leases: every suggestion heeds them at once.
+    ListSamples and ListLabels, which take none, are always of the newest, and so are
+    leases: every suggestion heeds them at once.
 
     Every call may answer INVALID_ARGUMENT (FIELD_REQUIRED, OUT_OF_RANGE,
     MALFORMED), NOT_FOUND (UNKNOWN_DATASET), RESOURCE_EXHAUSTED (QUEUE_FULL) or
@@ -496,8 +496,8 @@ class GraphServiceServicer(metaclass=_abc_1.ABCMeta):
         """Says which samples to label next. Works before the first label. With `lease`
         it also leases them, which makes it a write: whoever asks meanwhile, with a
         lease or without, gets others. Errors: REVISION_AHEAD, TOO_MANY_ITEMS; with
-        `lease` also QUEUE_FULL when Limits.max_leased_samples are leased already, and
-        the errors of writes.
+        `lease` also UNKNOWN_LEASE (see LeaseTerms), QUEUE_FULL when more than
+        Limits.max_leased_samples would be leased, and the errors of writes.
         """
 
     @_abc_1.abstractmethod
