@@ -49,14 +49,16 @@ class Currency:
 
     What takes long to make would keep the machine busy for as long as labels come. With a `rest` it is not
     made anew in the background before so many times its own duration have passed; but one that has been out
-    of date for twice as long as that lets it be is not read from any more, and the newest is waited for.
+    of date for twice as long as that lets it be is not read from any more, and the newest is waited for;
+    the next write lets go of it.
 
     Args:
         name: the dataset's name.
         take: returns the newest snapshot; may block while a write is applied.
         newest: returns the newest revision at once.
         make: makes what is to be read from a snapshot, which keeps it.
-        then: what else to do with a finished snapshot, in the background; None: nothing.
+        then: what else to do with a finished snapshot, in the background; None: nothing. It is told of the
+            newest there is when it has time, and must not raise.
         rest: see above; 0 makes each revision at once, and reads from one however old.
         clock: seconds.
 
@@ -90,7 +92,8 @@ class Currency:
         self._finished: Snapshot | None = None
         self._run: _Run | None = None
         self._wanted = 0
-        self._is_catching_up = False
+        self._is_working = False
+        self._is_new = False  # `then` has not been told of the finished one
         self._is_closed = False
         self._is_forgotten = False
         self._listeners: list[Callable[[], None]] = []
@@ -103,26 +106,20 @@ class Currency:
         return self._ready(revision) is not None
 
     def finished(self, least: int = 0) -> Snapshot:
-        """Return the last finished snapshot at once; wait only where it is older than revision `least`.
+        """Return the last finished snapshot at once.
 
-        Without `least` wait also where it has been out of date for too long.
-
-        Where it is older than the newest revision, the newest is made in the background.
+        Wait only where it is older than revision `least`, or has been out of date for too long. Where it is
+        older than the newest revision, the newest is made in the background.
 
         Raises:
             PropagationFailed, or whatever the propagation failed with.
         """
-        finished = self._ready(least)
-        if finished is None:
-            return self.reach(least)[0]
-        if finished.revision < self._newest():
-            self.catch_up()
-        return finished
+        return self._at_once(least) or self.reach(least)[0]
 
     def at_hand(self, revision: int) -> Snapshot | None:
         """Return what `finished` does if nothing has to be waited for."""
         self._is_asked_for = True
-        return self._ready(revision) and self.finished(revision)
+        return self._at_once(revision)
 
     def reach(self, revision: int) -> tuple[Snapshot, bool]:
         """Return a finished snapshot of `revision` or later, and whether it had to be made first.
@@ -158,10 +155,7 @@ class Currency:
         """
         with self._lock:
             self._wanted = max(self._wanted, self._newest())
-            if self._is_catching_up or not self._is_behind():
-                return
-            self._is_catching_up = True
-            self._background.submit(self._catch_up)
+            self._wake()
 
     def watch(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a propagation ends, and at the close; every write is now propagated."""
@@ -179,8 +173,11 @@ class Currency:
         Args:
             soon: whether to make it at once if the one before was asked for.
         """
-        if self._stale_since is None:
-            self._stale_since = self._clock()
+        with self._lock:
+            if self._stale_since is None:
+                self._stale_since = self._clock()
+            if self._is_too_old():
+                self._finished = None  # nobody reads it, and it holds a graph and beliefs
         if self._listeners or (soon and self._is_asked_for):
             self._is_asked_for = False
             self.catch_up()
@@ -195,6 +192,7 @@ class Currency:
             is_finished = finished is not None and finished.version == version
             if finished is not None and is_finished:
                 self._finished = finished.at(revision)
+                self._stale_since = None
         if is_finished:
             self._tell()
         else:
@@ -214,9 +212,15 @@ class Currency:
         self._closing.set()
         self._tell()
 
+    def _at_once(self, revision: int) -> Snapshot | None:
+        finished = self._ready(revision)
+        if finished is not None and finished.revision < self._newest():
+            self.catch_up()
+        return finished
+
     def _ready(self, revision: int) -> Snapshot | None:
         finished = self._finished
-        if finished is None or finished.revision < revision or (not revision and self._is_too_old()):
+        if finished is None or finished.revision < revision or self._is_too_old():
             return None
         return finished
 
@@ -230,24 +234,46 @@ class Currency:
         finished = self._finished.revision if self._finished is not None else -1
         return not self._is_closed and self._wanted > max(finished, self.failed_revision)
 
-    def _catch_up(self) -> None:
-        while wanted := self._next_wanted():
-            if self._closing.wait(max(self._rests_until - self._clock(), 0)):
-                continue
-            try:
-                self._reach(wanted)
-            except ServiceError:
-                self.close(forget=True)  # the dataset is deleted
-            except PropagationFailed:
-                pass  # another's run, whose caller has the error
-            except Exception:
-                _logger.exception("dataset %r: the propagation of revision %d failed", self._name, wanted)
+    def _wake(self) -> None:
+        """Have the background's thread do what there is to do; the caller holds the lock."""
+        if not self._is_working and self._has_work():
+            self._is_working = True
+            self._background.submit(self._work)
 
-    def _next_wanted(self) -> int:
-        """Return the revision to make next in the background; 0 when there is none, and its thread ends."""
+    def _has_work(self) -> bool:
+        return self._is_behind() or (self._is_new and not self._is_closed)
+
+    def _work(self) -> None:
+        while self._works_on():
+            self._pass_on()
+            self._catch_up()
+
+    def _works_on(self) -> bool:
         with self._lock:
-            self._is_catching_up = self._is_behind()
-            return self._wanted if self._is_catching_up else 0
+            self._is_working = self._has_work()
+            return self._is_working
+
+    def _pass_on(self) -> None:
+        """Tell `then` of the newest that is finished, unless it knows."""
+        with self._lock:
+            finished, self._is_new = self._finished if self._is_new else None, False
+        if self._then is not None and finished is not None:
+            self._then(finished)
+
+    def _catch_up(self) -> None:
+        """Make the revision that is wanted in the background, if one is."""
+        with self._lock:
+            wanted = self._wanted if self._is_behind() else 0
+        if not wanted or self._closing.wait(max(self._rests_until - self._clock(), 0)):
+            return
+        try:
+            self._reach(wanted)
+        except ServiceError:
+            self.close(forget=True)  # the dataset is deleted
+        except PropagationFailed:
+            pass  # another's run, whose caller has the error
+        except Exception:
+            _logger.exception("dataset %r: the propagation of revision %d failed", self._name, wanted)
 
     def _carry_out(self, run: _Run) -> Snapshot:
         revision, started = self._newest(), self._clock()
@@ -263,13 +289,16 @@ class Currency:
         else:
             with self._lock:
                 self.failed_revision = 0
-                if not self._is_forgotten and not self.has(snapshot.revision):  # see `passed_on`
+                finished = self._finished
+                if finished is not None and finished.revision >= snapshot.revision:
+                    pass  # see `passed_on`
+                elif not self._is_forgotten:
                     self._finished = snapshot
                 self._stale_since = None
                 if self._newest() > revision:  # written meanwhile
                     self._stale_since = started
-                if self._then is not None and not self._is_closed:
-                    self._background.submit(self._then, snapshot)
+                self._is_new = self._then is not None
+                self._wake()
             return snapshot
         finally:
             ended = self._clock()

@@ -15,9 +15,14 @@ PATIENCE = 30
 class Made:
     """A snapshot whose beliefs are made when the gate is open."""
 
+    version = 7
+
     def __init__(self, revision, source):
         self.revision = revision
         self._source = source
+
+    def at(self, revision):
+        return Made(revision, self._source)
 
     def beliefs(self):
         self._source.began.release()
@@ -370,6 +375,42 @@ def test_what_is_current_does_not_age(slow):
     slow.time += 10_000
     assert slow.currency.finished().revision == 1
     assert slow.taken == [1]
+
+
+def test_what_only_leases_followed_does_not_age(callers):
+    slow = Slow()
+    take = slow.take
+
+    def take_while_a_lease_is_written():
+        snapshot = take()
+        slow.newest += 1
+        slow.currency.passed_on(Made.version, slow.newest)
+        return snapshot
+
+    slow.currency._take = take_while_a_lease_is_written
+    assert slow.currency.finished().revision == 1
+    slow.newest += 1
+    slow.currency.passed_on(Made.version, slow.newest)
+    slow.time += 10_000
+    assert slow.currency.finished().revision == slow.newest == 3
+    assert slow.taken == [1]
+
+
+def test_a_run_that_began_earlier_does_not_take_back_what_was_passed_on(source):
+    source.finish(1)
+    take = source.take
+
+    def take_while_leases_are_written():
+        snapshot = take()
+        for _ in range(2):
+            source.newest += 1
+            source.currency.passed_on(Made.version, source.newest)
+        return snapshot
+
+    source.newest = 2
+    source.currency._take = take_while_leases_are_written
+    assert source.currency.reach(2)[0].revision == 2
+    assert source.currency.finished().revision == 4
 
 
 def test_who_names_a_revision_waits_for_no_rest(slow):
