@@ -87,6 +87,7 @@ class Running:
             return None
         if (kept.states.classes, kept.states.steps) != (classes, steps):
             return None
+        self._last = None  # an update that fails halfway leaves nothing to go on from
         changed = kept.update(seeds)
         if changed is None:
             return None

@@ -190,3 +190,21 @@ def test_without_room_for_all_steps_each_revision_is_a_full_run(monkeypatch):
         found = running.believed(adj, labels(truth, count), 40, 20)
         alone = believing.believed(adj, labels(truth, count), 40, 20)
         np.testing.assert_array_equal(found.rows[:], alone.rows[:])
+
+
+def test_after_an_update_that_failed_halfway_the_next_is_a_full_run(monkeypatch):
+    neighbours, cosines, truth = clusters(600, 40)
+    adj = adjacency(neighbours, cosines, method=Method.PAPER, temperature=0.1)
+    running = believing.Running()
+    running.believed(adj, labels(truth, 50), 40, 20)
+
+    def fail(*asked):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Dense, "follow", fail)
+        with pytest.raises(MemoryError):
+            running.believed(adj, labels(truth, 60), 40, 20)
+    found = running.believed(adj, labels(truth, 60), 40, 20)
+    alone = believing.believed(adj, labels(truth, 60), 40, 20)
+    np.testing.assert_allclose(found.rows[:], alone.rows[:], atol=1e-6)
