@@ -11,11 +11,13 @@ import typer
 from vicinal_cli.files.formats import Format
 
 __all__ = [
+    "AuditShare",
     "DatasetName",
     "EmbedTarget",
     "EncoderDigest",
     "GraphTarget",
     "IdsFile",
+    "MinSuspicion",
     "Output",
     "OutputFormat",
     "Trusted",
@@ -35,6 +37,25 @@ EmbedTarget = Annotated[
 ]
 DatasetName = Annotated[
     str, typer.Option("--dataset", "-d", envvar="VICINAL_DATASET", metavar="NAME", help="The dataset.")
+]
+AuditShare = Annotated[
+    float,
+    typer.Option(
+        "--audit",
+        min=0,
+        max=1,
+        metavar="SHARE",
+        help="Share of them that chance chooses, 0 to 1, for `vicinal accuracy`.",
+    ),
+]
+MinSuspicion = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="PROBABILITY",
+        help="Only labels that are wrong with this probability, 0 to 1. Default: as `vicinal flag`.",
+    ),
 ]
 Output = Annotated[
     Path | None,

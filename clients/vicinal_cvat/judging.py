@@ -54,7 +54,8 @@ class Judge:
         self._refresh = refresh
         self._clock = clock
         self._lock = threading.Lock()
-        self._dataset = graph.get_dataset(dataset)
+        found = graph.get_dataset(dataset)
+        self._name, self._classes, self._encoder_digest = found.name, found.classes, found.encoder_digest
         self._revision = -1
         self._asked = 0.0
         self._known: dict[bytes, Verdict] = {}
@@ -62,7 +63,7 @@ class Judge:
     @property
     def classes(self) -> tuple[str, ...]:
         """The dataset's classes when the judge was made."""
-        return self._dataset.classes
+        return self._classes
 
     def judge(self, image: bytes) -> Verdict:
         """Judge one image.
@@ -80,8 +81,8 @@ class Judge:
         now = self._clock()
         if self._revision >= 0 and now - self._asked < self._refresh:
             return
-        name = self._dataset.name
-        revision = self._graph.get_dataset(name).revision
+        name, dataset = self._name, self._graph.get_dataset(self._name)
+        revision, self._encoder_digest = dataset.revision, dataset.encoder_digest
         if revision != self._revision:
             samples = self._graph.list_samples(name, min_revision=revision)
             content = dict(zip(samples.ids, samples.content_sha256, strict=True))
@@ -96,9 +97,9 @@ class Judge:
         self._asked = now
 
     def _classified(self, image: bytes) -> Verdict:
-        digest = self._dataset.encoder_digest
+        digest = self._encoder_digest
         embedded = self._embedder.embed([image], encoder_digest=digest)
         if error := embedded.errors[0]:
             raise ValueError(f"{error.reason}: {error.message}")
-        found = self._graph.classify(self._dataset.name, embedded.vectors, encoder_digest=digest)
+        found = self._graph.classify(self._name, embedded.vectors, encoder_digest=digest)
         return Verdict(int(found.classes[0]), float(found.confidences[0]))

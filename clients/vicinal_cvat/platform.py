@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from cvat_sdk import exceptions, models
+from cvat_sdk.api_client.exceptions import NotFoundException
 from cvat_sdk.core import Client, Config
 from cvat_sdk.core.auth import ClientAuthParameters, get_auth_factory, make_client_from_cli
 from cvat_sdk.core.exceptions import AuthStoreError
@@ -18,9 +19,9 @@ from cvat_sdk.core.proxies.annotations import AnnotationUpdateAction
 from cvat_sdk.datasets import MediaDownloadPolicy, TaskDataset
 from urllib3.exceptions import HTTPError
 
+from vicinal_cvat.errors import CvatError
 from vicinal_cvat.notes import Note, read
 from vicinal_cvat.pictures import png_of
-from vicinal_cvat.problems import CvatProblem
 from vicinal_cvat.tags import Tag
 
 __all__ = ["Access", "CvatTask", "Job", "opened"]
@@ -67,7 +68,7 @@ def opened(access: Access, task: int) -> Iterator[CvatTask]:
     warned of.
 
     Raises:
-        CvatProblem: the server does not answer, knows no such task or refuses; also while the block runs.
+        CvatError: the server does not answer, knows no such task or refuses; also while the block runs.
     """
     with _explained(), TemporaryDirectory(prefix="vicinal-cvat-") as folder:
         parameters = ClientAuthParameters(
@@ -91,11 +92,11 @@ def _explained() -> Iterator[None]:
             403: "the account may not do this; with an organization's task, name it with --org.",
             404: "see whether --task is right; with an organization's task, name it with --org.",
         }.get(error.status, "")
-        raise CvatProblem(f"CVAT answered {error.status} {error.reason}", hint) from error
+        raise CvatError(f"CVAT answered {error.status} {error.reason}", hint) from error
     except AuthStoreError as error:
-        raise CvatProblem(f"CVAT's saved profiles: {error}") from error
+        raise CvatError(f"CVAT's saved profiles: {error}") from error
     except HTTPError as error:
-        raise CvatProblem("the CVAT server does not answer", "see whether --cvat is right.") from error
+        raise CvatError("the CVAT server does not answer", "see whether --cvat is right.") from error
 
 
 class CvatTask:
@@ -106,7 +107,7 @@ class CvatTask:
         task_id: number of the task.
 
     Raises:
-        CvatProblem: it has no images: it is new, or a video.
+        CvatError: it has no images: it is new, or a video.
     """
 
     def __init__(self, client: Client, task_id: int) -> None:
@@ -120,7 +121,7 @@ class CvatTask:
         self._numbers = {name: number for number, name in self._classes.items()}
         meta = self._task.get_meta()
         if not meta.frames or str(self._task.data_original_chunk_type) != "imageset":
-            raise CvatProblem(f"the task {task_id} has no images", "tasks of images are read, no others.")
+            raise CvatError(f"the task {task_id} has no images", "tasks of images are read, no others.")
         self._frames = sorted({*range(meta.size)} - {*meta.deleted_frames})
         self._sizes = [(frame.width, frame.height) for frame in meta.frames]
 
@@ -228,9 +229,10 @@ class CvatTask:
         return written
 
     def delete_notes(self, notes: Iterable[Note]) -> None:
-        """Delete issues that `notes` returned."""
+        """Delete issues that `notes` returned; somebody may have deleted one meanwhile."""
         for note in notes:
-            self._client.api_client.issues_api.destroy(note.id)
+            with suppress(NotFoundException):
+                self._client.api_client.issues_api.destroy(note.id)
 
     @property
     def _context(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def pull(
     dataset: str,
     *,
     count: int,
+    audit_share: float = 0.0,
     min_suspicion: float | None = None,
 ) -> Pulled:
     """Bring vicinal's issues on `task` up to date.
@@ -53,10 +54,12 @@ def pull(
         graph: client of the graph service.
         dataset: its name.
         count: most frames to suggest; 0 suggests none.
+        audit_share: share of them, 0 to 1, that is drawn at random, so that `estimate_accuracy` can say how
+            many beliefs are right.
         min_suspicion: least probability that a tag is wrong, 0 to 1; None lets the service decide.
 
     Raises:
-        CvatProblem: CVAT refused or did not answer.
+        CvatError: CVAT refused or did not answer.
         VicinalError: the service refused or did not answer.
     """
     present = task.notes()
@@ -64,7 +67,7 @@ def pull(
     open_frames = {frame for job in task.jobs() for frame in job.frames}
     declined = {note.frame for note in present if note.resolved and note.kind is Kind.NEXT}
     newest = graph.get_dataset(dataset)
-    suggested = _suggested(graph, newest, task.id, open_frames - declined, declined, count)
+    suggested = _suggested(graph, newest, task.id, open_frames - declined, declined, count, audit_share)
     suspected = [
         (frame, flag)
         for flag in graph.flag_errors(
@@ -96,6 +99,7 @@ def _suggested(
     frames: Collection[int],
     declined: Collection[int],
     count: int,
+    audit_share: float,
 ) -> Sequence[tuple[int, Suggestion]]:
     """Return the best `count` suggestions among `frames`: the dataset may hold other tasks' frames too."""
     if count == 0:
@@ -105,7 +109,9 @@ def _suggested(
     asked = count
     while True:
         asked = min(asked, limits.max_suggestions)
-        found = graph.suggest(dataset.name, asked, exclude=exclude, min_revision=dataset.revision)
+        found = graph.suggest(
+            dataset.name, asked, audit_share=audit_share, exclude=exclude, min_revision=dataset.revision
+        )
         ours = [(frame, one) for one in found if (frame := frame_of(task, one.sample_id)) in frames]
         if len(ours) >= count or len(found) < asked or asked == limits.max_suggestions:
             return [(frame, one) for frame, one in ours[:count] if frame is not None]

@@ -7,19 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from vicinal_client import Dataset, EmbedClient, Embedded, FailedPrecondition, GraphClient, NotFound, Progress
+from vicinal_client import Dataset, EmbedClient, GraphClient, InferenceClient, NotFound, Progress
+from vicinal_cvat.errors import CvatError
 from vicinal_cvat.names import frame_of, sample_of
-from vicinal_cvat.problems import CvatProblem
 
 if TYPE_CHECKING:
     from vicinal_cvat.platform import CvatTask
 
-__all__ = ["Pushed", "push"]
+__all__ = ["Embedder", "Pushed", "push"]
 
-_PART = 500
-"""Frames that are written together."""
+Embedder = EmbedClient | InferenceClient
+"""What turns images into vectors."""
+
 _IN_FLIGHT = 16
 """Images in memory: photographs as PNG are large."""
 
@@ -43,77 +42,45 @@ class Pushed:
     refused: Sequence[tuple[str, str]]
 
 
-def push(
-    task: CvatTask, graph: GraphClient, embedder: EmbedClient, dataset: str, progress: Progress
-) -> Pushed:
+def push(task: CvatTask, graph: GraphClient, embedder: Embedder, dataset: str, progress: Progress) -> Pushed:
     """Add the frames of `task` that `dataset` does not hold yet; it may be repeated at any time.
 
-    A new dataset takes the task's labels for tags as its classes and the service's default encoder. One that
-    exists keeps its encoder and gets the classes it lacks.
+    A new dataset takes the task's labels for tags as its classes and the encoder that `embedder` uses by
+    default. One that exists keeps its encoder and gets the classes it lacks.
 
     Raises:
-        CvatProblem: the task has fewer than two labels for tags.
+        CvatError: the task has fewer than two labels for tags.
+        FailedPrecondition: ENCODER_MISMATCH, the dataset's encoder is not served.
         VicinalError: a service refused or did not answer; what was written before stays.
     """
     found, is_new = _opened(task, graph, embedder, dataset)
-    present = {
-        frame_of(task.id, sample) for sample in graph.list_samples(dataset, min_revision=found.revision).ids
-    }
+    present = {frame_of(task.id, sample) for sample in graph.list_samples(dataset).ids}
     missing = {frame for frame in task.frames if frame not in present}
-    refused: list[tuple[str, str]] = []
-    part: list[Embedded[int]] = []
+    there = len(task.frames) - len(missing)
+    if not missing:
+        return Pushed(found, is_new, 0, there, ())
     outcomes = embedder.embed_many(
-        task.images(missing), encoder_digest=found.encoder_digest, in_flight=_IN_FLIGHT
+        ((sample_of(task.id, frame), image) for frame, image in task.images(missing)),
+        encoder_digest=found.encoder_digest,
+        progress=lambda done, _: progress(done, len(missing)),
+        in_flight=_IN_FLIGHT,
     )
-    for done, outcome in enumerate(outcomes if missing else (), start=1):
-        progress(done, len(missing))
-        if outcome.error is None:
-            part.append(outcome)
-        else:
-            refused.append((sample_of(task.id, outcome.key), outcome.error.message))
-        if len(part) == _PART or (part and done == len(missing)):
-            _write(graph, found, task.id, part)
-            part = []
-    added = len(missing) - len(refused)
-    return Pushed(found, is_new, added, len(task.frames) - len(missing), refused)
+    added = graph.add_embedded(dataset, outcomes)
+    refused = [(sample, error.message) for sample, error in added.refused.items()]
+    return Pushed(found, is_new, len(added.ids), there, refused)
 
 
-def _opened(task: CvatTask, graph: GraphClient, embedder: EmbedClient, name: str) -> tuple[Dataset, bool]:
+def _opened(task: CvatTask, graph: GraphClient, embedder: Embedder, name: str) -> tuple[Dataset, bool]:
     classes = task.classes
     if len(classes) < 2:
-        raise CvatProblem(
+        raise CvatError(
             f"the task {task.id} has {len(classes)} labels for tags, and at least two are needed",
             "give it labels of the type Tag (or Any), one for each class.",
         )
     with suppress(NotFound):
-        dataset = graph.get_dataset(name)
-        if new := [one for one in classes if one not in dataset.classes]:
-            graph.update_dataset(name, new_classes=new)
-            dataset = graph.get_dataset(name)
-        _check_encoder(embedder, dataset)
-        return dataset, False
+        return graph.add_classes(name, classes), False
     model = embedder.model()
     made = graph.create_dataset(
         name, dimension=model.dimension, classes=classes, encoder_digest=model.encoder_digest
     )
     return made, True
-
-
-def _check_encoder(embedder: EmbedClient, dataset: Dataset) -> None:
-    try:
-        embedder.model(dataset.encoder_digest)
-    except FailedPrecondition:
-        raise CvatProblem(
-            f"the dataset {dataset.name!r} holds vectors of an encoder that is not loaded",
-            "load it with `vicinal encoders load`, or choose another --dataset.",
-        ) from None
-
-
-def _write(graph: GraphClient, dataset: Dataset, task: int, part: Sequence[Embedded[int]]) -> None:
-    graph.add_samples(
-        dataset.name,
-        [sample_of(task, outcome.key) for outcome in part],
-        np.stack([outcome.vector for outcome in part if outcome.vector is not None]),
-        encoder_digest=dataset.encoder_digest,
-        content_sha256=[outcome.content_sha256 for outcome in part],
-    )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vicinal_client import GraphClient, Label
+from vicinal_client import GraphClient, Label, label_difference
 from vicinal_cvat.names import frame_of, sample_of
 from vicinal_cvat.tags import Stated, agreed, changes, stated
 
@@ -29,8 +29,8 @@ class Synced:
     """What was written.
 
     Attributes:
-        stated: labels added or changed in vicinal.
-        withdrawn: labels removed from vicinal.
+        stated: labels stated.
+        removed: labels taken back.
         tagged: automatic tags added in CVAT.
         untagged: automatic tags deleted there.
         unclear: frames with tags of several classes; they state nothing.
@@ -38,7 +38,7 @@ class Synced:
     """
 
     stated: int
-    withdrawn: int
+    removed: int
     tagged: int
     untagged: int
     unclear: tuple[int, ...]
@@ -53,7 +53,7 @@ def sync(
     completed: bool = False,
     beliefs: float | None = None,
 ) -> Synced:
-    """Bring the labels of `dataset` and the tags of `task` to agree.
+    """Bring the labels of `dataset` and the tags of `task` to agree. Classes that are new are appended.
 
     Args:
         task: the task, whose frames are samples of the dataset.
@@ -64,38 +64,38 @@ def sync(
             0 to 1; None leaves them.
 
     Raises:
-        CvatProblem: CVAT refused or did not answer.
+        CvatError: CVAT refused or did not answer.
         VicinalError: the service refused or did not answer.
     """
     tags = task.tags()
     jobs = task.jobs() if completed else ()
     looked_at = {frame for job in jobs if job.completed for frame in job.frames}
     said = stated(tags, looked_at)
-    newest = graph.get_dataset(dataset).revision
-    listed = graph.list_samples(dataset, min_revision=newest).ids
+    listed = graph.list_samples(dataset).ids
     samples = {sample for sample in listed if frame_of(task.id, sample) is not None}
-    every = graph.list_labels(dataset, min_revision=newest).labels
-    labels = [label for label in every if label.sample_id in samples]
-    here = {label.sample_id: label for label in labels if label.annotator == ANNOTATOR}
-    there = _labels(task.id, said)
-    added = [one for sample, one in there.items() if sample in samples and here.get(sample) != one]
-    gone = [one for sample, one in here.items() if sample not in there]
-    if added:
-        graph.add_labels(dataset, added)
-    if gone:
-        graph.remove_labels(dataset, gone)
+    labels = [label for label in graph.list_labels(dataset).labels if label.sample_id in samples]
+    every = _labels(task.id, said)
+    there = [label for label in every if label.sample_id in samples]
+    found = label_difference((label for label in labels if label.annotator == ANNOTATOR), there)
+    if found.add:
+        graph.add_classes(dataset, (label.class_name for label in found.add))
+        graph.add_labels(dataset, found.add)
+    if found.remove:
+        graph.remove_labels(dataset, found.remove)
     others = agreed(label for label in labels if label.annotator != ANNOTATOR)
     believed = {} if beliefs is None else _believed(graph, dataset, beliefs)
     back = changes(tags, _by_frame(task, {**believed, **others}), looked_at)
     task.delete_tags(back.remove)
     task.write_tags(back.add)
-    absent = sum(sample not in samples for sample in there)
-    return Synced(len(added), len(gone), len(back.add), len(back.remove), said.unclear, absent)
+    absent = len(every) - len(there)
+    return Synced(len(found.add), len(found.remove), len(back.add), len(back.remove), said.unclear, absent)
 
 
-def _labels(task: int, said: Stated) -> dict[str, Label]:
-    named = ((sample_of(task, frame), *one) for frame, one in said.labels.items())
-    return {sample: Label(sample, class_name, ANNOTATOR, trust) for sample, class_name, trust in named}
+def _labels(task: int, said: Stated) -> list[Label]:
+    return [
+        Label(sample_of(task, frame), class_name, ANNOTATOR, trust)
+        for frame, (class_name, trust) in said.labels.items()
+    ]
 
 
 def _believed(graph: GraphClient, dataset: str, least: float) -> dict[str, str]:

@@ -49,7 +49,15 @@ class Answers:
     outliers: Mapping[str, float]
 
 
-def ask(graph: GraphClient, name: str, annotator: str, count: int, audit_share: float) -> Answers:
+def ask(
+    graph: GraphClient,
+    name: str,
+    annotator: str,
+    *,
+    count: int,
+    audit_share: float,
+    min_suspicion: float | None,
+) -> Answers:
     """Ask for everything about a dataset, as it stands now.
 
     Args:
@@ -58,6 +66,8 @@ def ask(graph: GraphClient, name: str, annotator: str, count: int, audit_share: 
         annotator: whose labels are judged.
         count: samples to suggest.
         audit_share: share of them, 0 to 1, that is drawn at random.
+        min_suspicion: least probability that a label is wrong, 0 to 1, for it to be suggested another; None
+            lets the service decide.
 
     Raises:
         NotFound: UNKNOWN_DATASET.
@@ -66,7 +76,7 @@ def ask(graph: GraphClient, name: str, annotator: str, count: int, audit_share: 
     now = dataset.revision
     beliefs = graph.export_beliefs(name, min_revision=now)
     judged = graph.flag_errors(name, min_suspicion=0, evidence=0, min_revision=now)
-    flagged = graph.flag_errors(name, evidence=0, min_revision=now)
+    flagged = graph.flag_errors(name, min_suspicion=min_suspicion, evidence=0, min_revision=now)
     repeated = graph.flag_errors(name, kind=FlagKind.NEAR_DUPLICATE, min_revision=now)
     outliers = graph.flag_errors(name, kind=FlagKind.OUTLIER, evidence=0, min_revision=now)
     most = graph.limits(name).max_suggestions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from vicinal_client import Label, LabelKey, Trust
+from vicinal_client import Label, LabelDifference, Trust, label_difference
 
-__all__ = ["Difference", "Statement", "difference"]
+__all__ = ["Statement", "difference"]
 
 
 @dataclass(frozen=True)
@@ -23,22 +23,9 @@ class Statement:
     is_verified: bool
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What must be written so that the log says what FiftyOne says.
-
-    Attributes:
-        stated: labels that are new, changed, or confirmed since.
-        removed: labels that FiftyOne has no longer.
-    """
-
-    stated: tuple[Label, ...]
-    removed: tuple[LabelKey, ...]
-
-
 def difference(
     statements: Mapping[str, Statement | None], listed: Iterable[Label], annotator: str, trust: Trust
-) -> Difference:
+) -> LabelDifference:
     """Compare FiftyOne's labels with the log's. O(statements + listed).
 
     A label whose class is the same is written again only if it has been confirmed; it is never believed less
@@ -51,18 +38,20 @@ def difference(
         annotator: who states FiftyOne's labels.
         trust: of labels that are new or changed and not confirmed.
     """
-    known = {label.sample_id: label for label in listed if label.annotator == annotator}
-    stated: list[Label] = []
-    removed: list[LabelKey] = []
-    for sample_id, statement in statements.items():
-        before = known.get(sample_id)
-        if statement is None:
-            if before is not None:
-                removed.append(LabelKey(sample_id, annotator))
-            continue
-        wanted = Trust.VERIFIED if statement.is_verified else trust
-        is_known = before is not None and before.class_name == statement.class_name
-        is_confirmed = statement.is_verified and before is not None and before.trust is Trust.GIVEN
-        if not is_known or is_confirmed:
-            stated.append(Label(sample_id, statement.class_name, annotator, wanted))
-    return Difference(tuple(stated), tuple(removed))
+    known = {
+        label.sample_id: label
+        for label in listed
+        if label.annotator == annotator and label.sample_id in statements
+    }
+    stated = (
+        Label(sample_id, one.class_name, annotator, _trust(one, known.get(sample_id), trust))
+        for sample_id, one in statements.items()
+        if one is not None
+    )
+    return label_difference(known.values(), stated)
+
+
+def _trust(statement: Statement, before: Label | None, otherwise: Trust) -> Trust:
+    if statement.is_verified:
+        return Trust.VERIFIED
+    return before.trust if before and before.class_name == statement.class_name else otherwise

@@ -44,6 +44,7 @@ def pull(
     prefix: str | None = None,
     count: int = 100,
     audit_share: float = 0.0,
+    min_suspicion: float | None = None,
 ) -> Pulled:
     """Write what vicinal knows into a FiftyOne dataset, or into a view of it.
 
@@ -70,13 +71,22 @@ def pull(
         count: samples to suggest, cut to the service's limit; 0 suggests none.
         audit_share: share of them, 0 to 1, that is drawn at random, so that `estimate_accuracy` can say how
             many beliefs are right.
+        min_suspicion: least probability that a label is wrong, 0 to 1, for a suggested class; None lets the
+            service decide.
 
     Raises:
         FiftyOneError: a field of such a name is there and of another type.
         NotFound: UNKNOWN_DATASET, it was never pushed.
     """
     link = linked(samples, name=name, annotator=annotator, prefix=prefix)
-    answers = ask(graph, link.name, link.annotator, count, audit_share)
+    answers = ask(
+        graph,
+        link.name,
+        link.annotator,
+        count=count,
+        audit_share=audit_share,
+        min_suspicion=min_suspicion,
+    )
     write_fields(samples, link, answers)
     save_views(samples, link)
     remember(samples, link)

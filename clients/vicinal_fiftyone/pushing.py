@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
-import numpy as np
-
 from vicinal_client import (
     EmbedClient,
-    Embedded,
     GraphClient,
     InferenceClient,
     NotFound,
@@ -31,8 +28,6 @@ __all__ = ["Embedder", "Pushed", "push"]
 Embedder = EmbedClient | InferenceClient
 """What turns images into vectors."""
 
-_PART = 500
-"""Images that are embedded and then written together: what an interruption costs at most."""
 _OBJECT_ID = re.compile("[0-9a-f]{24}")
 
 
@@ -107,8 +102,10 @@ def push(
     written: set[str] = set()
     if wanted:
         with told(progress, len(wanted)) as tell:
-            written, failed = _write(graph, embed, link.name, wanted, digest, tell)
-        refused += failed
+            outcomes = embed.embed_many(wanted, encoder_digest=digest, progress=tell)
+            added_images = graph.add_embedded(link.name, outcomes)
+        written.update(added_images.ids)
+        refused += [(sample_id, error.message) for sample_id, error in added_images.refused.items()]
     if gone:
         graph.remove_samples(link.name, gone)
     there = known.keys() | written
@@ -152,11 +149,7 @@ def _opened(
     """
     names = class_names(samples, link.label_field, classes)
     with suppress(NotFound):
-        dataset = graph.get_dataset(link.name)
-        new = [name for name in names if name not in dataset.classes]
-        if new:
-            graph.update_dataset(link.name, new_classes=new)
-        return dataset.encoder_digest
+        return graph.add_classes(link.name, names).encoder_digest
     if len(names) < 2:
         raise FiftyOneError(
             f"the dataset {link.name!r} is new and needs two classes at least; known: {names}. Give classes, "
@@ -189,39 +182,3 @@ def _changed(
 def _sha256(path: Path) -> bytes:
     with path.open("rb") as file:
         return file_digest(file, "sha256").digest()
-
-
-def _write(
-    graph: GraphClient,
-    embed: Embedder,
-    name: str,
-    images: Sequence[tuple[str, Path]],
-    encoder_digest: str,
-    progress: Progress,
-) -> tuple[set[str], list[tuple[str, str]]]:
-    """Embed and add the images part by part; return the ids that were written, and the refused."""
-    written: set[str] = set()
-    refused: list[tuple[str, str]] = []
-    part: list[Embedded[str]] = []
-
-    def flush() -> None:
-        if part:
-            graph.add_samples(
-                name,
-                [one.key for one in part],
-                np.stack([one.vector for one in part if one.vector is not None]),
-                encoder_digest=encoder_digest,
-                content_sha256=[one.content_sha256 for one in part],
-            )
-            written.update(one.key for one in part)
-            part.clear()
-
-    for outcome in embed.embed_many(images, encoder_digest=encoder_digest, progress=progress):
-        if outcome.error is not None:
-            refused.append((outcome.key, outcome.error.message))
-            continue
-        part.append(outcome)
-        if len(part) == _PART:
-            flush()
-    flush()
-    return written, refused

@@ -80,12 +80,9 @@ def state(
         trust: of labels that are new or changed and not confirmed.
     """
     found = difference(said, graph.list_labels(link.name).labels, link.annotator, trust)
-    if found.stated:
-        classes = graph.get_dataset(link.name).classes
-        new = dict.fromkeys(one.class_name for one in found.stated if one.class_name not in classes)
-        if new:
-            graph.update_dataset(link.name, new_classes=list(new))
-        graph.add_labels(link.name, found.stated)
-    if found.removed:
-        graph.remove_labels(link.name, found.removed)
-    return len(found.stated), len(found.removed)
+    if found.add:
+        graph.add_classes(link.name, (label.class_name for label in found.add))
+        graph.add_labels(link.name, found.add)
+    if found.remove:
+        graph.remove_labels(link.name, found.remove)
+    return len(found.add), len(found.remove)

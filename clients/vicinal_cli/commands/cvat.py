@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embed_client, graph_client
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress, warn_of
-from vicinal_cli.errors import CliError
 from vicinal_cli.needs import CVAT, require
-from vicinal_cli.options import DatasetName, EmbedTarget, GraphTarget
+from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion
 
 if TYPE_CHECKING:
     from vicinal_cvat.platform import CvatTask
@@ -27,6 +26,16 @@ app = typer.Typer(
 )
 
 TaskNumber = Annotated[int, typer.Option("--task", "-t", metavar="N", help="Number of the task.")]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        "-d",
+        envvar="VICINAL_DATASET",
+        metavar="NAME",
+        help="The dataset in vicinal. Default: cvat-<task>.",
+    ),
+]
 Server = Annotated[
     str | None,
     typer.Option(
@@ -52,7 +61,7 @@ Organization = Annotated[
 @app.command()
 def push(
     task: TaskNumber,
-    dataset: DatasetName = "default",
+    name: Name = None,
     server: Server = None,
     user: User = None,
     organization: Organization = None,
@@ -62,16 +71,18 @@ def push(
     """Make the task's frames samples of a dataset, and its tags labels.
 
     Frames that the dataset holds already are left alone, so it may be
-    repeated. Their ids are TASK-FRAME, e.g. 7-0.
+    repeated. Their ids are TASK-FRAME, e.g. 7-0. Tags become labels as with
+    `vicinal cvat sync`. Several tasks may share a dataset: name it then.
 
     Example:
-      vicinal cvat push --task 7 --dataset photos --cvat https://cvat.example.org
+      vicinal cvat push --task 7 --cvat https://cvat.example.org
     """
+    dataset = name or f"cvat-{task}"
     with _task(task, server, user, organization) as found:
         from vicinal_cvat.pushing import push as push_frames
         from vicinal_cvat.syncing import sync as sync_labels
 
-        with graph_client(graph) as client, embed_client(embed) as embedder, progress("embedding") as tell:
+        with graph_client(graph) as client, embedder_at(embed) as embedder, progress("embedding") as tell:
             pushed = push_frames(found, client, embedder, dataset, tell)
             synced = sync_labels(found, client, dataset)
     warn_of(pushed.refused, "frames could not be embedded")
@@ -84,11 +95,12 @@ def push(
 @app.command()
 def sync(
     task: TaskNumber,
-    dataset: DatasetName = "default",
+    name: Name = None,
     completed: Annotated[
         bool,
         typer.Option(
-            help="Count automatic tags in jobs that are completed as looked at; give it every time."
+            "--completed",
+            help="Count automatic tags in jobs that are completed as looked at; give it every time.",
         ),
     ] = False,
     beliefs: Annotated[
@@ -97,7 +109,7 @@ def sync(
             min=0,
             max=1,
             metavar="CONFIDENCE",
-            help="Also tag the frames that nobody labelled with what is believed of them, from this on.",
+            help="Also tag frames that nobody labelled with what is believed of them, where it is this sure.",
         ),
     ] = None,
     server: Server = None,
@@ -112,23 +124,21 @@ def sync(
     stated in vicinal becomes automatic tags, where CVAT has none of people's.
 
     Example:
-      vicinal cvat sync --task 7 --dataset photos --beliefs 0.9
+      vicinal cvat sync --task 7 --beliefs 0.9
     """
     with _task(task, server, user, organization) as found, graph_client(graph) as client:
         from vicinal_cvat.syncing import sync as sync_labels
 
-        _say(sync_labels(found, client, dataset, completed=completed, beliefs=beliefs))
+        _say(sync_labels(found, client, name or f"cvat-{task}", completed=completed, beliefs=beliefs))
 
 
 @app.command()
 def pull(
     task: TaskNumber,
-    dataset: DatasetName = "default",
-    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Most frames to suggest.")] = 20,
-    min_suspicion: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Least probability that a tag is wrong. Default: the service's cut."),
-    ] = None,
+    name: Name = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=0, help="Frames to suggest.")] = 20,
+    audit: AuditShare = 0.0,
+    min_suspicion: MinSuspicion = None,
     server: Server = None,
     user: User = None,
     organization: Organization = None,
@@ -140,12 +150,19 @@ def pull(
     resolved stays, and is not raised again. Run `vicinal cvat sync` before.
 
     Example:
-      vicinal cvat pull --task 7 --dataset photos -n 50
+      vicinal cvat pull --task 7 -n 50
     """
     with _task(task, server, user, organization) as found, graph_client(graph) as client:
         from vicinal_cvat.pulling import pull as pull_notes
 
-        pulled = pull_notes(found, client, dataset, count=count, min_suspicion=min_suspicion)
+        pulled = pull_notes(
+            found,
+            client,
+            name or f"cvat-{task}",
+            count=count,
+            audit_share=audit,
+            min_suspicion=min_suspicion,
+        )
     best = ", ".join(map(str, pulled.suggested[:10]))
     note(f"{len(pulled.suggested)} frames to label next" + (f", best first: {best}" if best else ""))
     note(f"{len(pulled.suspected)} tags look wrong")
@@ -156,17 +173,13 @@ def pull(
 def _task(task: int, server: str | None, user: str | None, organization: str | None) -> Iterator[CvatTask]:
     require("vicinal cvat", "cvat", *CVAT)
     from vicinal_cvat.platform import Access, opened
-    from vicinal_cvat.problems import CvatProblem
 
-    try:
-        with opened(Access(server, user, organization), task) as found:
-            yield found
-    except CvatProblem as error:
-        raise CliError(error.message, error.hint) from error
+    with opened(Access(server, user, organization), task) as found:
+        yield found
 
 
 def _say(synced: Synced) -> None:
-    note(f"labels: {synced.stated} stated, {synced.withdrawn} withdrawn")
+    note(f"labels: {synced.stated} stated, {synced.removed} taken back")
     note(f"automatic tags: {synced.tagged} added, {synced.untagged} deleted")
     unclear = [(f"frame {frame}", "it has tags of several classes") for frame in synced.unclear]
     warn_of(unclear, "frames state nothing")

@@ -10,7 +10,7 @@ import typer
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress, warn_of
 from vicinal_cli.needs import FIFTYONE, require
-from vicinal_cli.options import EmbedTarget, GraphTarget, Trusted
+from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion, Trusted
 from vicinal_client import Trust
 
 if TYPE_CHECKING:
@@ -93,19 +93,30 @@ def pull(
         str | None, typer.Option(metavar="NAME", help="What the fields begin with. Default: vicinal.")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=0, help="Samples to suggest.")] = 100,
-    audit: Annotated[
-        float, typer.Option(min=0, max=1, metavar="SHARE", help="Draw this share of them at random.")
-    ] = 0.0,
+    audit: AuditShare = 0.0,
+    min_suspicion: MinSuspicion = None,
     graph: GraphTarget = DEFAULT_GRAPH,
 ) -> None:
     """Write beliefs, suggestions and flags into a dataset's fields and saved views.
 
+    What no longer holds is emptied. The views that people work through are
+    "vicinal: next to label", "vicinal: suspected errors" and "vicinal: near
+    duplicates". Run `vicinal fiftyone sync` before.
+
     Example:
-      vicinal fiftyone pull clothes
+      vicinal fiftyone pull clothes -n 50 --audit 0.1
     """
     integration, samples = _opened(source)
     with graph_client(graph) as client:
-        done = integration.pull(samples, client, name=name, prefix=prefix, count=count, audit_share=audit)
+        done = integration.pull(
+            samples,
+            client,
+            name=name,
+            prefix=prefix,
+            count=count,
+            audit_share=audit,
+            min_suspicion=min_suspicion,
+        )
     note(
         f"{done.believed} samples have a belief; {done.ranked} to label next, "
         f"{done.suspected} suspected errors, {done.near_duplicates} near duplicates, "
@@ -120,7 +131,10 @@ def sync(
     label_field: LabelField = None,
     graph: GraphTarget = DEFAULT_GRAPH,
 ) -> None:
-    """Bring label changes made in FiftyOne into vicinal, as VERIFIED.
+    """Bring label changes made in FiftyOne into vicinal, as verified labels.
+
+    The field is compared with the labels of the annotator "fiftyone": what is
+    new or changed is stated, what is gone is taken back. May be repeated.
 
     Example:
       vicinal fiftyone sync clothes

@@ -13,7 +13,7 @@ from vicinal_cli.commands.output import Destination, class_name
 from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note
 from vicinal_cli.files.results import Column, Result
-from vicinal_cli.options import DatasetName, GraphTarget, Output, OutputFormat
+from vicinal_cli.options import AuditShare, DatasetName, GraphTarget, Output, OutputFormat
 from vicinal_client import Accuracy, LeaseTerms, Reason, Strategy, Suggestion
 
 __all__ = ["accuracy", "suggest"]
@@ -60,9 +60,7 @@ def suggest(
             "margin, entropy: where the belief is least sure. random: the control. audit: for `accuracy`."
         ),
     ] = StrategyName.AUTO,
-    audit: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of them that chance chooses, for `vicinal accuracy`.")
-    ] = 0.0,
+    audit: AuditShare = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of what is random in the choice.")] = 0,
     lease_for: Annotated[
         str | None,

@@ -261,8 +261,8 @@ class Endpoints:
         return said(self.read(number, self.platform.issues[number]), 201)
 
     async def destroy_issue(self, request):
-        del self.platform.issues[request.path_params["id"]]
-        return Response(status_code=204)
+        gone = self.platform.issues.pop(request.path_params["id"], None)
+        return JSONResponse({"detail": "Not found."}, 404) if gone is None else Response(status_code=204)
 
     async def comments(self, request):
         job = int(request.query_params["job_id"])

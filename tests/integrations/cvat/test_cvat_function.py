@@ -4,11 +4,12 @@ import subprocess
 import sys
 from io import BytesIO
 
+import numpy as np
 import pytest
 from cvat_sdk import auto_annotation, make_client
 from PIL import Image
 
-from vicinal_client import ConnectionFailed, EmbedClient, GraphClient, RetryPolicy
+from vicinal_client import ConnectionFailed, EmbedClient, FailedPrecondition, GraphClient, RetryPolicy
 from vicinal_cvat.function import VicinalFunction, create
 from vicinal_cvat.judging import Judge
 from vicinal_cvat.pictures import png_of
@@ -125,6 +126,29 @@ def test_labels_that_come_later_are_seen(graph, embedder, labelled):
     graph.add_labels(dataset, {f"{task.id}-1": wrong}, annotator="somebody")
     now[0] = 11.0
     assert classes[judge.judge(image).class_index] == wrong
+
+
+def test_an_encoder_that_comes_later_is_asked_for(graph, labelled):
+    _, dataset, _ = labelled
+    now, asked = [0.0], []
+
+    class Recorder:
+        def embed(self, images, encoder_digest):
+            asked.append(encoder_digest)
+            raise FailedPrecondition("ENCODER_MISMATCH", "another encoder")
+
+    judge = Judge(graph, Recorder(), dataset, refresh=10, clock=lambda: now[0])
+    ids, other = graph.list_samples(dataset).ids, "cd" * 32
+    digests = [graph.get_dataset(dataset).encoder_digest, other]
+    for seconds in (0.0, 11.0):
+        now[0] = seconds
+        with pytest.raises(FailedPrecondition):
+            judge.judge(b"an image that the dataset does not hold")
+        if seconds == 0:
+            vectors = np.random.default_rng(1).normal(size=(len(ids), 8))
+            graph.stage_vectors(dataset, ids, vectors, encoder_digest=other)
+            graph.change_encoder(dataset, other)
+    assert asked == digests
 
 
 def pixels(task, frame):

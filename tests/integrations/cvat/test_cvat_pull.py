@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from vicinal_cvat.notes import Note, next_text
+from vicinal_cvat.platform import Access, opened
+
 
 @pytest.fixture
 def pull(vicinal):
@@ -72,6 +75,25 @@ def test_pulling_again_changes_nothing_and_labels_move_on(platform, labelled, pu
     later = ranked(platform, task)
     assert len(later) == 5
     assert not {*later} & {*done}
+
+
+def test_a_share_of_the_suggestions_is_drawn_at_random(platform, graph, labelled, pull):
+    task, dataset, _ = labelled
+    pull(task, dataset, "-n", "10", "--audit", "0.3")
+    wanted = graph.suggest(dataset, 10, audit_share=0.3)
+    assert ranked(platform, task) == [int(one.sample_id.split("-")[1]) for one in wanted]
+    messages = [message for said in platform.notes(task).values() for message in said]
+    assert sum(message.endswith("drawn at random") for message in messages) == 3
+
+
+def test_an_issue_that_somebody_deleted_meanwhile_is_no_obstacle(platform, labelled, pull):
+    task, dataset, _ = labelled
+    pull(task, dataset, "-n", "2")
+    with opened(Access(platform.url), task.id) as found:
+        notes = found.notes()
+        found.delete_notes([Note(0, next_text(1, 1, "gone"), 999), *notes])
+    assert notes
+    assert not platform.issues
 
 
 def test_wrong_tags_are_flagged_with_what_they_should_be(platform, doubtful, pull):

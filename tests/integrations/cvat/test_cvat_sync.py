@@ -76,7 +76,7 @@ def test_edits_and_deletions_are_followed(graph, labelled, sync):
     del task.tags[first]
     task.tags[second]["label_id"] = next(key for key, name in task.labels.items() if name != truth[frame])
     new = task.tag(1, "Bag")
-    assert "labels: 2 stated, 1 withdrawn" in sync(task, dataset)
+    assert "labels: 2 stated, 1 taken back" in sync(task, dataset)
     labels = labels_of(graph, dataset)
     assert (0, "cvat") not in labels
     assert labels[frame, "cvat"] == (task.labels[task.tags[second]["label_id"]], Trust.VERIFIED)
@@ -85,8 +85,27 @@ def test_edits_and_deletions_are_followed(graph, labelled, sync):
     sync(task, dataset)
     assert labels_of(graph, dataset)[1, "cvat"] == ("Bag", Trust.GIVEN)
     revision = graph.get_dataset(dataset).revision
-    assert "labels: 0 stated, 0 withdrawn\nautomatic tags: 0 added, 0 deleted" in sync(task, dataset)
+    assert "labels: 0 stated, 0 taken back\nautomatic tags: 0 added, 0 deleted" in sync(task, dataset)
     assert graph.get_dataset(dataset).revision == revision
+
+
+def test_a_class_that_the_task_got_later_is_appended(graph, labelled, sync):
+    task, dataset, _ = labelled
+    before = task.classes
+    task.classes = (*before, "Unused", "Hat")
+    task.tag(1, "Hat")
+    assert "labels: 1 stated, 0 taken back" in sync(task, dataset)
+    assert labels_of(graph, dataset)[1, "cvat"] == ("Hat", Trust.VERIFIED)
+    assert graph.get_dataset(dataset).classes == (*before, "Hat")
+
+
+def test_a_task_has_a_dataset_of_its_own_unless_one_is_named(platform, graph, pictures, vicinal):
+    images, truth = pictures
+    task = platform.add(sorted({*truth}), images[:4])
+    for command in ("push", "sync", "pull"):
+        status, said = vicinal("cvat", command, "--task", task.id)
+        assert status == 0, said
+    assert len(graph.list_samples(f"cvat-{task.id}").ids) == 4
 
 
 def test_automatic_tags_are_labels_only_where_a_job_is_completed(graph, labelled, sync):
@@ -116,7 +135,7 @@ def test_labels_from_elsewhere_become_automatic_tags_and_do_not_come_back(graph,
     before = labels_of(graph, dataset)
     assert "automatic tags: 1 added" in sync(task, dataset)
     assert task.classes_of("auto") == {1: ["Bag"]}  # 0 is a person's in CVAT, 2 nobody looked at
-    assert "0 stated, 0 withdrawn\nautomatic tags: 0 added, 0 deleted" in sync(task, dataset)
+    assert "0 stated, 0 taken back\nautomatic tags: 0 added, 0 deleted" in sync(task, dataset)
     assert labels_of(graph, dataset) == before
     graph.add_labels(dataset, {f"{task.id}-1": "Coat"}, annotator="ann")
     assert "automatic tags: 1 added, 1 deleted" in sync(task, dataset)

@@ -19,11 +19,11 @@ def written(log, said, trust):
     listed = [Label(sample, name, who, how) for (sample, who), (name, how) in log.items()]
     found = difference(said, listed, "fiftyone", trust)
     after = dict(log)
-    for key in found.removed:
+    for key in found.remove:
         del after[key.sample_id, key.annotator]  # a label that is not there is refused by the service
-    for one in found.stated:
+    for one in found.add:
         after[one.sample_id, one.annotator] = (one.class_name, one.trust)
-    return after, len(found.stated) + len(found.removed)
+    return after, len(found.add) + len(found.remove)
 
 
 @given(LOGS, SAID, st.sampled_from(Trust))

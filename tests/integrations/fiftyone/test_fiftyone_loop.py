@@ -147,6 +147,10 @@ def test_fields_say_what_vicinal_says(dataset, graph, pushed, planted, images, n
     nears = [path for path, _ in images if path.name.startswith("near-")]
     assert all(str(path) in pairs for path in nears)
 
+    doubted = {flag.label.sample_id for flag in graph.flag_errors(name, min_suspicion=0.95)}
+    assert 0 < vf.pull(dataset, graph, min_suspicion=0.95).suspected < pulled.suspected
+    assert set(dataset.load_saved_view("vicinal: suspected errors").values("id")) <= doubted
+
 
 def test_labels_set_in_fiftyone_move_beliefs(dataset, graph, embed, name):
     vf.push(dataset, graph, embed, classes=dataset.distinct("truth"))
