@@ -99,6 +99,8 @@ def suggestions(
 ) -> Suggestions:
     """Choose the samples to label next: none with a verified label, one of each set of exact duplicates.
 
+    A sample's own label is meant where it is held: what has been verified of a copy of it does not end that.
+
     What one annotator holds is not for another, nor is a copy of it, which he would see as the same image: so
     the nodes of leased samples are as unwanted as those of excluded ones.
 
@@ -110,21 +112,22 @@ def suggestions(
         seed: see `suggest`.
         exclude: ids of samples not to choose; unknown ones are passed over.
         leased: rows of samples not to choose either.
-        among: rows of the only samples to choose from, if given; all that may be chosen are.
+        among: rows of the only samples to choose from, if given, which somebody holds; all are chosen.
         evidence_count: most neighbours shown a suggestion.
     """
     view, beliefs = snapshot.view, snapshot.beliefs()
     if not len(view.nodes):
         return Suggestions(snapshot.revision, [])
-    shown_as = view.node_samples
+    shown_as, labelled = view.node_samples, snapshot.clamped()
     unwanted = _nodes_named(view, exclude)
     if len(leased):
         unwanted = np.append(unwanted, view.sample_nodes[view.indices(leased)])
     if among is not None:
         held = view.indices(among)
         count, unwanted = len(held), np.setdiff1d(view.nodes, view.sample_nodes[held])
-        shown_as = shown_as.copy()
+        shown_as, labelled = shown_as.copy(), labelled.copy()
         shown_as[view.sample_nodes[held]] = held  # of copies, the one that is held
+        labelled[view.sample_nodes[held]] = False
     picks = suggest(
         strategy,
         count=count,
@@ -132,7 +135,7 @@ def suggestions(
         seed=seed,
         state=State(
             ground=view.ground(),
-            labelled=snapshot.clamped(),
+            labelled=labelled,
             unwanted=unwanted,
             class_count=len(snapshot.classes),
             narrowness=snapshot.narrowness,

@@ -135,6 +135,15 @@ def test_a_repeated_request_gets_what_it_still_holds(engine, clock, strategy, la
     assert engine.get_dataset("d").revision == again.lease.revision == revision
 
 
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_repeated_request_gets_what_it_holds_though_a_copy_was_verified(engine, strategy):
+    first = lease(engine, "one", 100, strategy=strategy)
+    assert "s3" in ids(first)
+    revision = label(engine, "c3")
+    again = lease(engine, "one", 100, strategy=strategy, least=revision)
+    assert set(ids(again)) == set(again.lease.sample_ids) == set(ids(first))
+
+
 def test_a_request_id_is_one_annotators(engine):
     lease(engine, "one")
     with pytest.raises(InvalidArgument) as refusal:
