@@ -72,6 +72,6 @@ def test_what_differs():
     assert not differs(high, "a", 0.85)
     assert differs(high, "b", 0.8)
     assert differs(high, "a", 0.65)
-    assert differs(high, "a", 0.099), "it would be served as suggested"
+    assert differs(Wanted(1, "a", 0.13), "a", 0.09), "it would be served as suggested"
     assert differs(low, "a", 0.051), "an order is exact"
     assert not differs(low, "a", 0.05)
