@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from vicinal_client import Label, LabelKey, Trust
+from vicinal_client import Label, LabelKey, Trust, label_difference
 from vicinal_label_studio.objects import ANNOTATORS, Annotation, Task, sample_id
 
 __all__ = ["Difference", "Existing", "difference", "is_verified", "labels_of"]
@@ -81,18 +81,11 @@ def difference(
         existing: how far to believe what was there before.
     """
     looked_at = {sample_id(task.id): task for task in tasks}
-    present = {
-        (label.sample_id, label.annotator): label
-        for label in labels
-        if label.sample_id in looked_at and label.annotator.startswith(ANNOTATORS)
-    }
+    present = (
+        label for label in labels if label.sample_id in looked_at and label.annotator.startswith(ANNOTATORS)
+    )
+    stated = [(task.id, label) for task in looked_at.values() for label in labels_of(task, existing).values()]
     known = set(classes)
-    add: list[Label] = []
-    unknown: list[tuple[int, str]] = []
-    for name, task in looked_at.items():
-        for annotator, label in labels_of(task, existing).items():
-            if label.class_name not in known:
-                unknown.append((task.id, label.class_name))
-            elif present.pop((name, annotator), None) != label:
-                add.append(label)
-    return Difference(tuple(add), tuple(LabelKey(*key) for key in present), tuple(unknown))
+    found = label_difference(present, (label for _, label in stated if label.class_name in known))
+    unknown = tuple((task, label.class_name) for task, label in stated if label.class_name not in known)
+    return Difference(found.add, found.remove, unknown)

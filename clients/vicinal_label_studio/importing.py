@@ -8,9 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import numpy as np
-
-from vicinal_client import AsyncEmbedClient, AsyncGraphClient, Embedded
+from vicinal_client import AsyncEmbedClient, AsyncGraphClient
 from vicinal_label_studio.fetch import AddressRefused, FetchError, ImageFetcher
 from vicinal_label_studio.fetch.inline import is_inline
 from vicinal_label_studio.fetch.targets import origin_of, read_url, shown
@@ -73,43 +71,30 @@ class Importer:
 
         Raises:
             PlatformAway: Label Studio cannot be reached for a new token.
-            VicinalError: a service is away or refuses; nothing was added.
+            VicinalError: a service is away or refuses; what was added before stays.
         """
         failed: dict[int, str] = {}
-        embedded: list[Embedded[int]] = []
+        named = {sample_id(task.id): task.id for task in tasks}
         waiting = list(tasks)
         while waiting:
             images, waiting = await self._fetched(waiting, failed)
-            async for outcome in self._embed.embed_many(images, encoder_digest=encoder_digest):
-                if outcome.error is None:
-                    embedded.append(outcome)
-                else:
-                    failed[outcome.key] = outcome.error.message
-        if embedded:
-            await self._write(dataset, encoder_digest, embedded)
+            outcomes = self._embed.embed_many(images, encoder_digest=encoder_digest)
+            added = await self._graph.add_embedded(dataset, outcomes)
+            failed.update((named[sample], error.message) for sample, error in added.refused.items())
         return failed
-
-    async def _write(self, dataset: str, encoder_digest: str, embedded: Sequence[Embedded[int]]) -> None:
-        await self._graph.add_samples(
-            dataset,
-            [sample_id(one.key) for one in embedded],
-            np.stack([one.vector for one in embedded if one.vector is not None]),
-            encoder_digest=encoder_digest,
-            content_sha256=[one.content_sha256 for one in embedded],
-        )
 
     async def _fetched(
         self, tasks: Sequence[Task], failed: dict[int, str]
-    ) -> tuple[list[tuple[int, bytes]], list[Task]]:
-        """Return images of the first of `tasks`, as many as memory allows, and the tasks that are left."""
-        images: list[tuple[int, bytes]] = []
+    ) -> tuple[list[tuple[str, bytes]], list[Task]]:
+        """Return the samples and images of the first of `tasks`, as memory allows, and the tasks left."""
+        images: list[tuple[str, bytes]] = []
         async with self._fetcher(await self._platform.authorization()) as fetcher:
             for start in range(0, len(tasks), _AT_ONCE):
                 part = tasks[start : start + _AT_ONCE]
                 outcomes = await asyncio.gather(*(self._image(fetcher, task) for task in part))
                 for task, outcome in zip(part, outcomes, strict=True):
                     if isinstance(outcome, bytes):
-                        images.append((task.id, outcome))
+                        images.append((sample_id(task.id), outcome))
                     else:
                         failed[task.id] = outcome
                 if sum(len(image) for _, image in images) > _MOST_BYTES:

@@ -71,20 +71,14 @@ async def open_both(
 async def _dataset(
     graph: AsyncGraphClient, embed: AsyncEmbedClient, name: str, classes: Sequence[str]
 ) -> Dataset:
-    try:
-        dataset = await graph.get_dataset(name)
-    except NotFound:
-        model = await embed.model()
-        with suppress(AlreadyExists):
-            await graph.create_dataset(
-                name, dimension=model.dimension, classes=classes, encoder_digest=model.encoder_digest
-            )
-        dataset = await graph.get_dataset(name)
-    new = [one for one in classes if one not in dataset.classes]
-    if not new:
-        return dataset
-    await graph.update_dataset(name, new_classes=new)
-    return await graph.get_dataset(name)
+    with suppress(NotFound):
+        return await graph.add_classes(name, classes)
+    model = await embed.model()
+    with suppress(AlreadyExists):
+        await graph.create_dataset(
+            name, dimension=model.dimension, classes=classes, encoder_digest=model.encoder_digest
+        )
+    return await graph.add_classes(name, classes)
 
 
 async def _connected_at(platform: LabelStudio, project: int, model_version: str) -> datetime | None:
