@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from vicinal_client import AsyncGraphClient, BeliefChanges, NotFound, VicinalError
-from vicinal_label_studio.objects import task_id
+from vicinal_label_studio.objects import SampleNames
 
 __all__ = ["Belief", "BeliefTable", "follow"]
 
@@ -38,11 +38,15 @@ UNKNOWN = Belief(None, 0.0)
 class BeliefTable:
     """The belief of every task, as of one revision.
 
+    Args:
+        names: of the samples that stand for tasks; others are passed over.
+
     Attributes:
         revision: the revision; 0 before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: SampleNames) -> None:
+        self._names = names
         self.revision = 0
         self._classes: tuple[str, ...] = ()
         self._beliefs: dict[int, Belief] = {}
@@ -69,10 +73,10 @@ class BeliefTable:
         if changes.is_whole:
             self._beliefs.clear()
         for name in changes.left:
-            self._beliefs.pop(task_id(name) or 0, None)
+            self._beliefs.pop(self._names.task(name) or 0, None)
         columns = changes.sample_ids, changes.classes.tolist(), changes.confidences.tolist()
         for name, index, confidence in zip(*columns, strict=True):
-            task = task_id(name)
+            task = self._names.task(name)
             if task is not None:
                 self._beliefs[task] = Belief(self._classes[index] if index >= 0 else None, confidence)
         self.revision = changes.revision

@@ -22,7 +22,7 @@ from vicinal_label_studio.flags import SUSPECT_VERSION, Suspicions
 from vicinal_label_studio.importing import BATCH, FetchRules, Importer
 from vicinal_label_studio.labelling import Labeller
 from vicinal_label_studio.mirror import Mirror
-from vicinal_label_studio.objects import read_task, sample_id
+from vicinal_label_studio.objects import SampleNames, read_task
 from vicinal_label_studio.opening import TITLE, Opened, open_both
 from vicinal_label_studio.platform import PAGE, LabelStudio, Project
 from vicinal_label_studio.predicting import Predictor
@@ -81,9 +81,10 @@ class Bridge:
     ) -> None:
         self.wishes = wishes
         self.agenda = Agenda()
-        self.table = BeliefTable()
+        self._names = SampleNames(wishes.project)
+        self.table = BeliefTable(self._names)
         self.status = Status(wishes.project, wishes.dataset, wishes.model_version)
-        self._mirror = Mirror()
+        self._mirror = Mirror(self._names)
         self._platform = platform
         self._graph = graph
         self._embed = embed
@@ -241,7 +242,7 @@ class Bridge:
     async def _compare(self, bodies: list[dict[str, Any]]) -> set[int]:
         """Write the labels of tasks that have a sample, line the others up to be imported; return all."""
         opened = self._now()
-        tasks = [read_task(body, opened.question) for body in bodies]
+        tasks = [read_task(body, opened.question, self._names) for body in bodies]
         self._mirror.see(tasks)
         waiting = set(self._to_import)
         new = (task.id for task in tasks if task.id not in opened.samples and task.id not in waiting)
@@ -255,7 +256,7 @@ class Bridge:
         gone, samples = set(ids) - there, self._now().samples
         removed = sorted(gone & samples)
         if removed:
-            await self._graph.remove_samples(self.wishes.dataset, [sample_id(task) for task in removed])
+            await self._graph.remove_samples(self.wishes.dataset, [self._names.of(task) for task in removed])
             self.status.note(f"{len(removed)} tasks are gone, and their samples with them")
         samples -= gone
         self.status.imported = len(samples)

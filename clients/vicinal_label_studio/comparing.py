@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vicinal_client import Label, LabelKey, Trust, label_difference
-from vicinal_label_studio.objects import ANNOTATORS, Annotation, Task, sample_id
+from vicinal_label_studio.objects import ANNOTATORS, Annotation, Task
 
 __all__ = ["Difference", "Existing", "difference", "is_verified", "labels_of"]
 
@@ -58,7 +58,7 @@ def labels_of(task: Task, existing: Existing) -> dict[str, Label]:
     for one in sorted(task.annotations, key=lambda one: (one.updated_at, one.id)):
         if one.choice is not None and not one.cancelled:
             trust = existing.trust_of(one)
-            stated[one.annotator] = Label(sample_id(task.id), one.choice, one.annotator, trust)
+            stated[one.annotator] = Label(task.sample, one.choice, one.annotator, trust)
     return stated
 
 
@@ -80,7 +80,7 @@ def difference(
         classes: that the dataset has.
         existing: how far to believe what was there before.
     """
-    looked_at = {sample_id(task.id): task for task in tasks}
+    looked_at = {task.sample: task for task in tasks}
     present = (
         label for label in labels if label.sample_id in looked_at and label.annotator.startswith(ANNOTATORS)
     )

@@ -12,7 +12,7 @@ from typing import Any
 from vicinal_client import AsyncGraphClient, FailedPrecondition
 from vicinal_label_studio.labelconfig import Question
 from vicinal_label_studio.mirror import Mirror
-from vicinal_label_studio.objects import ANNOTATORS, task_id
+from vicinal_label_studio.objects import ANNOTATORS
 from vicinal_label_studio.planning import Wanted
 from vicinal_label_studio.writing import PredictionWriter
 
@@ -77,10 +77,10 @@ class Suspicions:
             return {}
         wanted: dict[int, Wanted] = {}
         for flag in flags:
-            task = task_id(flag.label.sample_id)
+            task = self._mirror.of_sample(flag.label.sample_id)
             ours = flag.label.annotator.startswith(ANNOTATORS) and flag.suggested_class in question.classes
-            if ours and task is not None and task in self._mirror:
-                wanted.setdefault(task, Wanted(task, flag.suggested_class, flag.suspicion))
+            if ours and task is not None:
+                wanted.setdefault(task.id, Wanted(task.id, flag.suggested_class, flag.suspicion))
         return wanted
 
 

@@ -12,7 +12,7 @@ from vicinal_client import AsyncEmbedClient, AsyncGraphClient
 from vicinal_label_studio.fetch import AddressRefused, FetchError, ImageFetcher
 from vicinal_label_studio.fetch.inline import is_inline
 from vicinal_label_studio.fetch.targets import origin_of, read_url, shown
-from vicinal_label_studio.objects import Task, sample_id
+from vicinal_label_studio.objects import Task
 from vicinal_label_studio.platform import LabelStudio
 
 __all__ = ["BATCH", "FetchRules", "Importer"]
@@ -74,7 +74,7 @@ class Importer:
             VicinalError: a service is away or refuses; what was added before stays.
         """
         failed: dict[int, str] = {}
-        named = {sample_id(task.id): task.id for task in tasks}
+        named = {task.sample: task.id for task in tasks}
         waiting = list(tasks)
         while waiting:
             images, waiting = await self._fetched(waiting, failed)
@@ -94,7 +94,7 @@ class Importer:
                 outcomes = await asyncio.gather(*(self._image(fetcher, task) for task in part))
                 for task, outcome in zip(part, outcomes, strict=True):
                     if isinstance(outcome, bytes):
-                        images.append((sample_id(task.id), outcome))
+                        images.append((task.sample, outcome))
                     else:
                         failed[task.id] = outcome
                 if sum(len(image) for _, image in images) > _MOST_BYTES:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from vicinal_client import AsyncGraphClient, Label, Trust
 from vicinal_label_studio.comparing import Difference, Existing, difference
-from vicinal_label_studio.objects import ANNOTATORS, Task
+from vicinal_label_studio.objects import ANNOTATORS, SampleNames, Task
 from vicinal_label_studio.opening import Opened
 from vicinal_label_studio.status import Status
 
@@ -47,7 +47,9 @@ class Labeller:
             await self._graph.add_labels(self._dataset, wanted.add)
         if wanted.remove:
             await self._graph.remove_labels(self._dataset, wanted.remove)
-        self._tell(tasks, labels, wanted)
+        names = SampleNames(opened.project.id)
+        ours = [one for one in labels if names.task(one.sample_id) is not None]
+        self._tell(tasks, ours, wanted)
 
     def _tell(self, tasks: Collection[Task], labels: Sequence[Label], wanted: Difference) -> None:
         before = {(one.sample_id, one.annotator) for one in labels if one.annotator.startswith(ANNOTATORS)}

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from vicinal_label_studio.objects import Prediction, Task
+from vicinal_label_studio.objects import Prediction, SampleNames, Task
 
 __all__ = ["Mirror"]
 
 
 class Mirror:
-    """Every task as it was last seen."""
+    """Every task as it was last seen.
 
-    def __init__(self) -> None:
+    Args:
+        names: of the samples that stand for tasks.
+    """
+
+    def __init__(self, names: SampleNames) -> None:
+        self._names = names
         self._tasks: dict[int, Task] = {}
         self._task_of: dict[int, int] = {}
 
@@ -32,6 +37,11 @@ class Mirror:
     def get(self, task: int) -> Task | None:
         """Return a task, or None where it is not known."""
         return self._tasks.get(task)
+
+    def of_sample(self, sample: str) -> Task | None:
+        """Return the task that a sample stands for, or None where it is not known."""
+        task = self._names.task(sample)
+        return None if task is None else self._tasks.get(task)
 
     def see(self, tasks: Iterable[Task]) -> None:
         """Take tasks as they were just seen."""

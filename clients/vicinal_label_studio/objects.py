@@ -9,11 +9,10 @@ from typing import Any
 
 from vicinal_label_studio.labelconfig import Question
 
-__all__ = ["ANNOTATORS", "Annotation", "Prediction", "Task", "read_task", "sample_id", "task_id"]
+__all__ = ["ANNOTATORS", "Annotation", "Prediction", "SampleNames", "Task", "read_task"]
 
 ANNOTATORS = "label-studio:"
 """What the annotator of every label from Label Studio begins with; the user's id follows."""
-_SAMPLES = "task-"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Task:
 
     Attributes:
         id: Label Studio's.
+        sample: id of the sample that stands for it.
         url: address of its image as Label Studio gives it, perhaps relative; None where there is none.
         labelled: whether Label Studio has all the annotations that it wants.
         annotations: all of them, cancelled ones included.
@@ -65,6 +65,7 @@ class Task:
     """
 
     id: int
+    sample: str
     url: str | None
     labelled: bool
     annotations: tuple[Annotation, ...]
@@ -76,22 +77,40 @@ class Task:
         return not self.labelled
 
 
-def sample_id(task: int) -> str:
-    """Return the id of the sample that stands for a task."""
-    return f"{_SAMPLES}{task}"
+@dataclass(frozen=True)
+class SampleNames:
+    """The ids of the samples that stand for a project's tasks.
+
+    They carry the project: a dataset may hold samples of others, which are none of its business, and what is
+    not in the project is removed.
+
+    Attributes:
+        project: Label Studio's number of it.
+    """
+
+    project: int
+
+    def of(self, task: int) -> str:
+        """Return the id of the sample that stands for a task."""
+        return f"{self._prefix}{task}"
+
+    def task(self, sample: str) -> int | None:
+        """Return the task of this project that a sample stands for, or None where it stands for none."""
+        number = sample.removeprefix(self._prefix)
+        return int(number) if number != sample and number.isascii() and number.isdecimal() else None
+
+    @property
+    def _prefix(self) -> str:
+        return f"project-{self.project}-task-"
 
 
-def task_id(sample: str) -> int | None:
-    """Return the task that a sample stands for, or None where it stands for none."""
-    number = sample.removeprefix(_SAMPLES)
-    return int(number) if number != sample and number.isascii() and number.isdecimal() else None
-
-
-def read_task(body: dict[str, Any], question: Question) -> Task:
+def read_task(body: dict[str, Any], question: Question, names: SampleNames) -> Task:
     """Return the task that `body`, JSON of Label Studio's API with all fields, describes."""
+    task = int(body["id"])
     url = (body.get("data") or {}).get(question.key)
     return Task(
-        int(body["id"]),
+        task,
+        names.of(task),
         url if isinstance(url, str) and url else None,
         bool(body.get("is_labeled")),
         tuple(_annotation(one, question) for one in body.get("annotations") or ()),

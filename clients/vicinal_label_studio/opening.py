@@ -9,7 +9,7 @@ from datetime import datetime
 
 from vicinal_client import AlreadyExists, AsyncEmbedClient, AsyncGraphClient, Dataset, NotFound
 from vicinal_label_studio.labelconfig import Question, question_of
-from vicinal_label_studio.objects import task_id
+from vicinal_label_studio.objects import SampleNames
 from vicinal_label_studio.platform import LabelStudio, Project
 
 __all__ = ["TITLE", "Opened", "open_both"]
@@ -63,7 +63,8 @@ async def open_both(
     question = question_of(found.label_config)
     known = await _dataset(graph, embed, dataset, question.classes)
     listed = await graph.list_samples(dataset)
-    tasks = (task_id(name) for name in listed.ids)
+    names = SampleNames(project)
+    tasks = (names.task(name) for name in listed.ids)
     samples = {task for task in tasks if task is not None}
     return Opened(found, question, known, samples, await _connected_at(platform, project, model_version))
 

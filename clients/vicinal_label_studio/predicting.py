@@ -9,7 +9,6 @@ from vicinal_label_studio.beliefs import BeliefTable
 from vicinal_label_studio.comparing import Existing, is_verified
 from vicinal_label_studio.labelconfig import Question
 from vicinal_label_studio.mirror import Mirror
-from vicinal_label_studio.objects import sample_id, task_id
 from vicinal_label_studio.opening import Opened
 from vicinal_label_studio.planning import SUGGESTED_BELOW, Wanted, differs, places, wanted_of
 from vicinal_label_studio.writing import PredictionWriter
@@ -84,7 +83,7 @@ class Predictor:
         # What Label Studio is done with and nobody has verified for vicinal: skipped tasks, tasks without a
         # choice, labels that were given. It would be suggested, and Label Studio would never serve it.
         closed = [
-            sample_id(task.id)
+            task.sample
             for task in self._mirror
             if task.id in samples and not task.is_open and not is_verified(task, existing)
         ]
@@ -92,9 +91,8 @@ class Predictor:
         count = min(self._queue, limits.max_suggestions) if fits else limits.max_suggestions
         picks = await self._graph.suggest(self._dataset, count, exclude=closed[: limits.max_suggestions])
         await self._table.reach(picks.revision, _PATIENCE)
-        tasks = (task_id(pick.sample_id) for pick in picks)
-        known = ((task, self._mirror.get(task)) for task in tasks if task is not None)
-        return [number for number, task in known if task is not None and task.is_open][: self._queue]
+        tasks = (self._mirror.of_sample(pick.sample_id) for pick in picks)
+        return [task.id for task in tasks if task is not None and task.is_open][: self._queue]
 
     def _wanted(self, samples: set[int], question: Question) -> dict[int, Wanted]:
         version = self._writer.version

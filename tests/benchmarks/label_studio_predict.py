@@ -31,10 +31,12 @@ from vicinal_label_studio.app import make_app
 from vicinal_label_studio.beliefs import follow
 from vicinal_label_studio.bridge import Bridge, Wishes
 from vicinal_label_studio.guard import Guard
+from vicinal_label_studio.objects import SampleNames
 from vicinal_label_studio.platform import LabelStudio
 
 CLASSES = [f"class-{number}" for number in range(10)]
 DATASET = "predict"
+NAMES = SampleNames(1)
 CONFIG = (
     '<View><Image name="image" value="$image"/><Choices name="choice" toName="image">'
     + "".join(f'<Choice value="{name}"/>' for name in CLASSES)
@@ -49,8 +51,8 @@ def fill(address: str, samples: int) -> None:
     vectors = rng.normal(size=(len(CLASSES), 64))[truth] + rng.normal(size=(samples, 64))
     with GraphClient(address, timeout=600) as client:
         client.create_dataset(DATASET, dimension=64, classes=CLASSES)
-        client.add_samples(DATASET, [f"task-{number + 1}" for number in range(samples)], vectors)
-        client.add_labels(DATASET, {f"task-{number + 1}": CLASSES[truth[number]] for number in range(100)})
+        client.add_samples(DATASET, [NAMES.of(number + 1) for number in range(samples)], vectors)
+        client.add_labels(DATASET, {NAMES.of(number + 1): CLASSES[truth[number]] for number in range(100)})
         client.propagate(DATASET)
 
 

@@ -104,7 +104,7 @@ class LabelStudioModel:
             for one in sorted(body["annotations"].values(), key=lambda one: one["updated_at"]):
                 if one["result"] and not one["was_cancelled"]:
                     chosen = one["result"][0]["value"]["choices"][0]
-                    found[f"task-{task}", f"label-studio:{one['completed_by']}"] = chosen
+                    found[f"project-1-task-{task}", f"label-studio:{one['completed_by']}"] = chosen
         return found
 
     # What the API answers.
@@ -141,8 +141,11 @@ class LabelStudioModel:
         notes = [one for task in self.tasks.values() for one in task["annotations"].values()]
         cancelled = sum(one["was_cancelled"] for one in notes)
         counts = {"total_annotations_number": len(notes) - cancelled, "skipped_annotations_number": cancelled}
-        named = {"id": 1, "title": "model", "label_config": self.config, "model_version": self.model_version}
-        return JSONResponse({**named, **counts, "task_number": len(self.tasks)})
+        number = request.path_params["project"]
+        named = {"id": number, "title": "model", "label_config": self.config}
+        return JSONResponse(
+            {**named, **counts, "model_version": self.model_version, "task_number": len(self.tasks)}
+        )
 
     async def _tasks(self, request):
         page, size = int(request.query_params["page"]), int(request.query_params["page_size"])

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from vicinal_client import Label, LabelKey, Trust
 from vicinal_label_studio.comparing import Existing, difference, labels_of
-from vicinal_label_studio.objects import Annotation, Task, sample_id, task_id
+from vicinal_label_studio.objects import Annotation, SampleNames, Task
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 CLASSES = ("cat", "dog")
+NAMES = SampleNames(3)
 WHO = st.sampled_from(["label-studio:1", "label-studio:2"])
 ANNOTATION = st.builds(
     Annotation,
@@ -21,7 +22,7 @@ ANNOTATION = st.builds(
     st.integers(0, 9).map(lambda seconds: BEGIN + timedelta(seconds=seconds)),
 )
 TASK = st.builds(
-    Task,
+    lambda number, *rest: Task(number, NAMES.of(number), *rest),
     st.integers(1, 6),
     st.just("/data/x.png"),
     st.booleans(),
@@ -31,7 +32,7 @@ TASK = st.builds(
 TASKS = st.lists(TASK, max_size=6, unique_by=lambda task: task.id)
 LABEL = st.builds(
     Label,
-    st.integers(1, 8).map(sample_id),
+    st.integers(1, 8).map(NAMES.of),
     st.sampled_from(CLASSES),
     st.one_of(WHO, st.sampled_from(["", "ann"])),
     st.sampled_from(Trust),
@@ -56,12 +57,12 @@ def written(labels, wanted):
 def test_labels_say_what_annotations_state(tasks, labels, existing):
     wanted = difference(tasks, labels, CLASSES, existing)
     after = written(labels, wanted)
-    looked_at = {sample_id(task.id) for task in tasks}
+    looked_at = {task.sample for task in tasks}
     for key, label in after.items():
         if key.sample_id not in looked_at or not key.annotator.startswith("label-studio:"):
             assert label in labels
     stated = {
-        LabelKey(sample_id(task.id), who): label
+        LabelKey(task.sample, who): label
         for task in tasks
         for who, label in labels_of(task, existing).items()
         if label.class_name in CLASSES
@@ -86,7 +87,7 @@ def annotation(number, choice, *, second, cancelled=False):
 
 def only_label(*annotations, existing=None):
     existing = existing or Existing(Trust.GIVEN, None)
-    return labels_of(Task(5, None, True, annotations, ()), existing).get("label-studio:1")
+    return labels_of(Task(5, NAMES.of(5), None, True, annotations, ()), existing).get("label-studio:1")
 
 
 def test_the_last_annotation_counts_and_skipping_does_not():
@@ -105,12 +106,13 @@ def test_what_was_there_before_is_believed_as_asked():
     assert only_label(annotation(1, "cat", second=9)).trust is Trust.GIVEN, "not connected yet"
 
 
-@given(st.integers(0, 2**63))
-def test_sample_ids_name_their_task(task):
-    assert task_id(sample_id(task)) == task
+@given(st.integers(1, 999), st.integers(1, 999), st.integers(0, 2**63))
+def test_sample_ids_name_their_task_to_their_project_only(project, other, task):
+    sample = SampleNames(project).of(task)
+    assert SampleNames(other).task(sample) == (task if other == project else None)
 
 
 @given(st.text(max_size=8))
 def test_other_ids_name_none(name):
-    assert task_id(name) is None or name.startswith("task-")
-    assert task_id(f"task-{name}") is None or name.isdecimal()
+    assert NAMES.task(name) is None
+    assert NAMES.task(f"project-3-task-{name}") is None or name.isdecimal()

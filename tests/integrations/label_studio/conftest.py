@@ -290,6 +290,9 @@ class ProjectUnderTest:
         """The true class, by the name of the file, before which Label Studio puts eight digits."""
         return self.truth[Path(task["data"]["image"]).name.split("-", 1)[1]]
 
+    def sample(self, task):
+        return f"project-{self.id}-task-{task}"
+
     def stated(self):
         """(sample, annotator) → class, as Label Studio has it."""
         found = {}
@@ -299,7 +302,7 @@ class ProjectUnderTest:
                     user = one["completed_by"]
                     user = user["id"] if isinstance(user, dict) else user
                     chosen = one["result"][0]["value"]["choices"][0]
-                    found[f"task-{task['id']}", f"label-studio:{user}"] = chosen
+                    found[self.sample(task["id"]), f"label-studio:{user}"] = chosen
         return found
 
 

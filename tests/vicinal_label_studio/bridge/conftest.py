@@ -116,7 +116,7 @@ def new_rig(services, new_model):
     @contextmanager
     def new(**wishes):
         model, url, token = new_model()
-        wished = Wishes(1, f"model-{next(_numbers)}", **wishes)
+        wished = Wishes(**{"project": 1, "dataset": f"model-{next(_numbers)}"} | wishes)
 
         def make():
             return _rig(wished, url, token, graph_service.address, embed_service.address)

@@ -33,10 +33,10 @@ async def test_every_open_task_gets_one_prediction_and_the_suggested_come_first(
             open_tasks = [task for task in tasks if task not in tasks[:6]]
             order = sorted(open_tasks, key=lambda task: found[task][0]["score"])
             picks = await rig.graph.suggest(rig.bridge.wishes.dataset, 4)
-            assert [f"task-{task}" for task in order[:4]] == [pick.sample_id for pick in picks]
+            assert [f"project-1-task-{task}" for task in order[:4]] == [pick.sample_id for pick in picks]
             beliefs = await rig.graph.export_beliefs(rig.bridge.wishes.dataset)
             for name, index in zip(beliefs.sample_ids, beliefs.classes, strict=True):
-                task = int(name.removeprefix("task-"))
+                task = int(name.removeprefix("project-1-task-"))
                 if task in open_tasks:
                     (region,) = found[task][0]["result"]
                     assert region["value"] == {"choices": [CLASSES[index]]}
@@ -134,7 +134,10 @@ async def test_annotations_from_before_get_the_trust_that_was_asked_for(new_rig)
             await rig.settle()
             assert rig.bridge.status.connected_at == connected.astimezone(UTC)
             trusts = {sample: label.trust for (sample, _), label in (await rig.labels()).items()}
-            assert trusts == {f"task-{tasks[0]}": Trust.GIVEN, f"task-{tasks[1]}": Trust.VERIFIED}
+            assert trusts == {
+                f"project-1-task-{tasks[0]}": Trust.GIVEN,
+                f"project-1-task-{tasks[1]}": Trust.VERIFIED,
+            }
 
 
 async def test_one_bad_image_is_one_failed_task(new_rig):
@@ -158,9 +161,9 @@ async def test_one_bad_image_is_one_failed_task(new_rig):
         model.annotate(good[0], 1, "red")
         async with make() as rig:
             await rig.settle()
-            assert await rig.samples() == {f"task-{task}" for task in good}
+            assert await rig.samples() == {f"project-1-task-{task}" for task in good}
             assert set(rig.bridge.status.failed) == set(bad)
-            assert await rig.classes() == {(f"task-{good[0]}", "label-studio:1"): "red"}
+            assert await rig.classes() == {(f"project-1-task-{good[0]}", "label-studio:1"): "red"}
             for task in bad[1:3]:  # our token goes with what is asked of Label Studio
                 assert "no image, by its path" in rig.bridge.status.failed[task]
 
@@ -175,7 +178,7 @@ async def test_a_label_waits_for_its_image(new_rig):
             assert await rig.classes() == {}
             model.tasks[late]["url"] = f"/data/upload/1/{late}.png"
             await rig.survey()
-            assert await rig.classes() == {(f"task-{late}", "label-studio:1"): "blue"}
+            assert await rig.classes() == {(f"project-1-task-{late}", "label-studio:1"): "blue"}
             assert rig.bridge.status.failed == {}
 
 
@@ -190,7 +193,7 @@ async def test_classes_that_come_are_appended_and_unknown_choices_are_told(new_r
             rig.bridge.agenda.look_at_all()
             await rig.settle()
             assert rig.bridge.status.unknown == {}
-            assert await rig.classes() == {(f"task-{task}", "label-studio:1"): "violet"}
+            assert await rig.classes() == {(f"project-1-task-{task}", "label-studio:1"): "violet"}
             assert other
 
 
@@ -206,6 +209,42 @@ async def test_a_project_that_asks_something_else_is_refused_until_it_does_not(n
             await rig.settle()
             assert rig.bridge.status.trouble is None
             assert rig.bridge.status.imported == 1
+
+
+async def test_two_projects_on_one_dataset_leave_each_other_alone(new_rig):
+    with new_rig() as (make, model):
+        tasks = [model.add_task() for _ in range(6)]
+        model.annotate(tasks[5], 1, "red")
+        async with make() as rig:
+            await rig.settle()
+            samples, classes = await rig.samples(), await rig.classes()
+            assert len(samples) == 6
+    with new_rig(project=2, dataset=rig.bridge.wishes.dataset) as (make, model):
+        tasks = [model.add_task() for _ in range(3)]
+        model.annotate(tasks[0], 1, "blue")
+        async with make() as rig:
+            await rig.settle()
+            await rig.survey()
+            assert await rig.classes() == {**classes, ("project-2-task-1", "label-studio:1"): "blue"}
+            assert await rig.samples() == samples | {f"project-2-task-{task}" for task in tasks}
+            assert rig.bridge.status.labels == 1
+            assert set(model.of_version(version(rig))) == set(tasks[1:])
+
+
+async def test_a_project_may_be_emptied_and_filled_anew(new_rig):
+    with new_rig() as (make, model):
+        tasks = [model.add_task() for _ in range(3)]
+        model.annotate(tasks[0], 1, "red")
+        async with make() as rig:
+            await rig.settle()
+        for task in tasks:
+            model.delete_task(task)
+        late = model.add_task()
+        model.annotate(late, 1, "blue")
+        async with make() as rig:
+            await rig.settle()
+            assert await rig.samples() == {f"project-1-task-{late}"}
+            assert await rig.classes() == {(f"project-1-task-{late}", "label-studio:1"): "blue"}
 
 
 async def test_predict_answers_from_memory(new_rig):

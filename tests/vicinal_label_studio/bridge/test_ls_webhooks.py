@@ -58,7 +58,7 @@ async def history(make, model, steps):
             await rig.settle()
         await rig.survey()
         assert await rig.classes() == model.stated()
-        assert await rig.samples() == {f"task-{task}" for task in model.tasks}
+        assert await rig.samples() == {f"project-1-task-{task}" for task in model.tasks}
         assert rig.bridge.status.labels == len(model.stated())
 
 
@@ -101,7 +101,7 @@ async def test_an_event_costs_one_look_at_one_task(new_rig):
             note = model.annotate(tasks[2], 1, "red")
             hear(rig, model.events[-1])
             await rig.settle()
-            assert await rig.classes() == {(f"task-{tasks[2]}", "label-studio:1"): "red"}
+            assert await rig.classes() == {(f"project-1-task-{tasks[2]}", "label-studio:1"): "red"}
             model.delete_annotation(tasks[2], note)
             hear(rig, model.events[-1])  # names the annotation, not its task
             await rig.settle()
