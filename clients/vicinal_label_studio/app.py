@@ -24,10 +24,10 @@ from starlette.routing import Route
 
 from vicinal_label_studio import contract
 from vicinal_label_studio.bridge import Bridge
+from vicinal_label_studio.errors import ConfigRefused, RequestRefused
 from vicinal_label_studio.guard import Guard
 from vicinal_label_studio.labelconfig import question_of
 from vicinal_label_studio.page import page_of
-from vicinal_label_studio.problems import ConfigRefused, RequestRefused
 from vicinal_label_studio.status import metrics_text
 
 __all__ = ["MAX_BODY", "make_app"]

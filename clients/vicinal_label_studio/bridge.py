@@ -18,6 +18,7 @@ from vicinal_label_studio.agenda import Agenda
 from vicinal_label_studio.beliefs import BeliefTable
 from vicinal_label_studio.comparing import Existing
 from vicinal_label_studio.contract import Event
+from vicinal_label_studio.errors import LabelStudioError
 from vicinal_label_studio.flags import SUSPECT_VERSION, Suspicions
 from vicinal_label_studio.importing import BATCH, FetchRules, Importer
 from vicinal_label_studio.labelling import Labeller
@@ -26,7 +27,6 @@ from vicinal_label_studio.objects import SampleNames, read_task
 from vicinal_label_studio.opening import TITLE, Opened, open_both
 from vicinal_label_studio.platform import PAGE, LabelStudio, Project
 from vicinal_label_studio.predicting import Predictor
-from vicinal_label_studio.problems import BridgeError
 from vicinal_label_studio.status import Status
 from vicinal_label_studio.writing import PredictionWriter, prediction_body
 
@@ -67,7 +67,7 @@ class Wishes:
 
 
 class Bridge:
-    """Keeps one dataset what one project says.
+    """Keeps one dataset what one project says. To be closed.
 
     Args:
         wishes: of the operator.
@@ -120,6 +120,10 @@ class Bridge:
     def waiting_images(self) -> int:
         """How many images wait to be imported."""
         return len(self._to_import)
+
+    async def aclose(self) -> None:
+        """Close the connections to where images are; the clients stay open."""
+        await self._importer.aclose()
 
     def start_over(self) -> None:
         """Trust nothing that is remembered: something went wrong that remembering may have caused."""
@@ -206,7 +210,7 @@ class Bridge:
 
     def _now(self) -> Opened:
         if self._opened is None:
-            raise BridgeError("the project is not known yet")
+            raise LabelStudioError("the project is not known yet")
         return self._opened
 
     def _is_urgent(self) -> bool:

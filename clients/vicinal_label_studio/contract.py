@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from vicinal_label_studio.problems import RequestRefused
+from vicinal_label_studio.errors import RequestRefused
 
 __all__ = ["MOST_TASKS", "Event", "read_event", "read_object", "read_predict", "read_setup"]
 

@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 
-from vicinal_label_studio.problems import PlatformAway, PlatformRefused
+from vicinal_label_studio.errors import PlatformAway, PlatformRefused
 
 __all__ = ["Credentials"]
 

@@ -44,7 +44,7 @@ class FetchRules:
 
 
 class Importer:
-    """Adds the images of tasks to a dataset. One bad image is one failed task, never a stop.
+    """Adds the images of tasks to a dataset. One bad image is one failed task, never a stop. To be closed.
 
     Args:
         platform: Label Studio, whose own files are fetched with its token.
@@ -60,6 +60,14 @@ class Importer:
         self._embed = embed
         self._graph = graph
         self._rules = rules
+        self._fetcher: ImageFetcher | None = None
+        self._headers: Mapping[str, str] = {}
+
+    async def aclose(self) -> None:
+        """Close the connections to where the images are."""
+        if self._fetcher is not None:
+            await self._fetcher.aclose()
+            self._fetcher = None
 
     async def add(self, dataset: str, encoder_digest: str, tasks: Sequence[Task]) -> dict[int, str]:
         """Add the images of tasks, and return why those failed that did.
@@ -88,27 +96,34 @@ class Importer:
     ) -> tuple[list[tuple[str, bytes]], list[Task]]:
         """Return the samples and images of the first of `tasks`, as memory allows, and the tasks left."""
         images: list[tuple[str, bytes]] = []
-        async with self._fetcher(await self._platform.authorization()) as fetcher:
-            for start in range(0, len(tasks), _AT_ONCE):
-                part = tasks[start : start + _AT_ONCE]
-                outcomes = await asyncio.gather(*(self._image(fetcher, task) for task in part))
-                for task, outcome in zip(part, outcomes, strict=True):
-                    if isinstance(outcome, bytes):
-                        images.append((task.sample, outcome))
-                    else:
-                        failed[task.id] = outcome
-                if sum(len(image) for _, image in images) > _MOST_BYTES:
-                    return images, list(tasks[start + _AT_ONCE :])
+        fetcher = await self._authorized()
+        for start in range(0, len(tasks), _AT_ONCE):
+            part = tasks[start : start + _AT_ONCE]
+            outcomes = await asyncio.gather(*(self._image(fetcher, task) for task in part))
+            for task, outcome in zip(part, outcomes, strict=True):
+                if isinstance(outcome, bytes):
+                    images.append((task.sample, outcome))
+                else:
+                    failed[task.id] = outcome
+            if sum(len(image) for _, image in images) > _MOST_BYTES:
+                return images, list(tasks[start + _AT_ONCE :])
         return images, []
 
-    def _fetcher(self, headers: Mapping[str, str]) -> ImageFetcher:
+    async def _authorized(self) -> ImageFetcher:
+        """Return what fetches with the token of now: the same, and its connections, until that changes."""
+        headers = await self._platform.authorization()
+        if self._fetcher is not None and headers == self._headers:
+            return self._fetcher
+        await self.aclose()
         parts = urlsplit(self._platform.url)
-        return ImageFetcher(
+        self._headers = headers
+        self._fetcher = ImageFetcher(
             trusted_origins={f"{parts.scheme}://{parts.netloc}": headers},
             allowed_hosts=self._rules.allowed_hosts,
             allow_private=self._rules.allow_private,
             max_bytes=self._rules.max_bytes,
         )
+        return self._fetcher
 
     async def _image(self, fetcher: ImageFetcher, task: Task) -> bytes | str:
         """Return the task's image, or why there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
-from vicinal_label_studio.problems import ConfigRefused
+from vicinal_label_studio.errors import ConfigRefused
 
 __all__ = ["MAX_CONFIG", "Question", "question_of"]
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 
 from vicinal_label_studio.credentials import Credentials
-from vicinal_label_studio.problems import PlatformAway, PlatformRefused, TaskGone
+from vicinal_label_studio.errors import PlatformAway, PlatformRefused, TaskGone
 
 __all__ = ["PAGE", "LabelStudio", "Project"]
 

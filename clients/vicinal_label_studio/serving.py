@@ -96,3 +96,4 @@ async def working(bridge: Bridge, graph: AsyncGraphClient, place: Place) -> Asyn
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await bridge.aclose()

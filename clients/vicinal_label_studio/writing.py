@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from vicinal_label_studio.errors import TaskGone
 from vicinal_label_studio.labelconfig import Question
 from vicinal_label_studio.mirror import Mirror
 from vicinal_label_studio.objects import Prediction
 from vicinal_label_studio.planning import Wanted
 from vicinal_label_studio.platform import LabelStudio
-from vicinal_label_studio.problems import TaskGone
 
 __all__ = ["PredictionWriter", "prediction_body"]
 

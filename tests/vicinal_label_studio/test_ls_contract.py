@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vicinal_label_studio.contract import MOST_TASKS, read_event, read_object, read_predict, read_setup
+from vicinal_label_studio.errors import ConfigRefused, RequestRefused
 from vicinal_label_studio.labelconfig import question_of
-from vicinal_label_studio.problems import ConfigRefused, RequestRefused
 
 KEYS = st.sampled_from(
     ["id", "task", "tasks", "annotation", "annotations", "project", "action", "schema", "x"]

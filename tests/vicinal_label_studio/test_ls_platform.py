@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from vicinal_label_studio.errors import PlatformAway, PlatformRefused, TaskGone
 from vicinal_label_studio.platform import LabelStudio
-from vicinal_label_studio.problems import PlatformAway, PlatformRefused, TaskGone
 
 PROJECT = {"id": 1, "label_config": "<View/>"}
 

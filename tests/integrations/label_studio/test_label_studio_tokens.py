@@ -2,8 +2,8 @@
 
 import pytest
 
+from vicinal_label_studio.errors import PlatformRefused
 from vicinal_label_studio.platform import LabelStudio
-from vicinal_label_studio.problems import PlatformRefused
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from vicinal_client import VicinalError
 
-__all__ = ["BridgeError", "ConfigRefused", "PlatformAway", "PlatformRefused", "RequestRefused", "TaskGone"]
+__all__ = [
+    "ConfigRefused",
+    "LabelStudioError",
+    "PlatformAway",
+    "PlatformRefused",
+    "RequestRefused",
+    "TaskGone",
+]
 
 
-class BridgeError(VicinalError):
+class LabelStudioError(VicinalError):
     """Anything that goes wrong between Label Studio and vicinal."""
 
 
-class ConfigRefused(BridgeError):
+class ConfigRefused(LabelStudioError):
     """The project's labelling configuration is none that vicinal can answer."""
 
 
-class PlatformAway(BridgeError):
+class PlatformAway(LabelStudioError):
     """Label Studio cannot be reached, or fails inside: repeat."""
 
 
-class PlatformRefused(BridgeError):
+class PlatformRefused(LabelStudioError):
     """Label Studio refuses a request, and will always.
 
     Attributes:
@@ -35,7 +42,7 @@ class TaskGone(PlatformRefused):
     """What the request names is not in Label Studio (any more)."""
 
 
-class RequestRefused(BridgeError):
+class RequestRefused(LabelStudioError):
     """A request to the back end that it does not accept.
 
     Attributes:
