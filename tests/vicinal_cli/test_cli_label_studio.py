@@ -37,6 +37,12 @@ def test_other_machines_are_let_in_with_a_password_only(refused, monkeypatch):
     assert "VICINAL_PASSWORD" in refused(*SERVE, "--host", "0.0.0.0")
 
 
+def test_images_are_embedded_by_vicinals_own_service_only(refused):
+    said = refused(*SERVE, "--embed", "triton://127.0.0.1:8001/vit")
+    assert "triton://127.0.0.1:8001/vit is no embedding service of vicinal's" in said
+    assert "--embed HOST:PORT" in said
+
+
 def test_a_label_studio_that_is_not_there(refused):
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]

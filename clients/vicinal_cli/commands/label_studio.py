@@ -11,9 +11,10 @@ import typer
 
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
 from vicinal_cli.console import note
+from vicinal_cli.elsewhere import is_elsewhere
 from vicinal_cli.errors import CliError
 from vicinal_cli.needs import LABEL_STUDIO, require
-from vicinal_cli.options import EmbedTarget, GraphTarget, Trusted
+from vicinal_cli.options import GraphTarget, MinSuspicion, Trusted
 from vicinal_client import Trust
 
 __all__ = ["app"]
@@ -47,6 +48,12 @@ Password = Annotated[
         "serves this machine only.",
     ),
 ]
+OurEmbedTarget = Annotated[
+    str,
+    typer.Option(
+        "--embed", envvar="VICINAL_EMBED", metavar="HOST:PORT", help="The embedding service of vicinal's."
+    ),
+]
 
 
 @app.command()
@@ -55,16 +62,22 @@ def serve(
     url: Url,
     token: Token,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="The dataset. Default: label-studio-<project>.")
+        str | None,
+        typer.Option(
+            "--dataset",
+            "-d",
+            envvar="VICINAL_DATASET",
+            metavar="NAME",
+            help="The dataset. Default: label-studio-<project>.",
+        ),
     ] = None,
     existing: Annotated[
         Trusted, typer.Option(help="How far to believe annotations from before the connection.")
     ] = Trusted.VERIFIED,
-    queue: Annotated[int, typer.Option(min=1, max=1000, help="Tasks that are suggested at a time.")] = 20,
-    min_suspicion: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Labels shown as suspected; default: where the expected F1 is best."),
-    ] = None,
+    queue: Annotated[
+        int, typer.Option("--queue", "--count", "-n", min=1, max=1000, help="Tasks to suggest at a time.")
+    ] = 20,
+    min_suspicion: MinSuspicion = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(metavar="HOST", help="Fetch images only from here (*.example.org) and Label Studio."),
@@ -82,7 +95,7 @@ def serve(
         float, typer.Option(min=0.5, help="Seconds between looks at Label Studio's counts, for lost events.")
     ] = 15.0,
     graph: GraphTarget = DEFAULT_GRAPH,
-    embed: EmbedTarget = DEFAULT_EMBED,
+    embed: OurEmbedTarget = DEFAULT_EMBED,
 ) -> None:
     """Serve one project of Label Studio, until Ctrl-C.
 
@@ -104,6 +117,8 @@ def serve(
         raise CliError(
             f"whoever reaches {host}:{port} could ask the back end", "set a password: VICINAL_PASSWORD=…"
         )
+    if is_elsewhere(embed):
+        raise CliError(f"{embed} is no embedding service of vicinal's", "name one with --embed HOST:PORT")
     _log_to_stderr()
     wishes = Wishes(
         project,

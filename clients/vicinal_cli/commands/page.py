@@ -10,18 +10,14 @@ from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note
 from vicinal_cli.errors import CliError
 from vicinal_cli.needs import PAGE, require
+from vicinal_cli.options import GraphTarget
 from vicinal_cli.paging import ImageFolders, PagePort, PageToken, check_folders, token_for
 
 __all__ = ["page"]
 
 
 def page(
-    target: Annotated[
-        str,
-        typer.Option(
-            "--target", "--graph", envvar="VICINAL_GRAPH", metavar="HOST:PORT", help="The graph service."
-        ),
-    ] = DEFAULT_GRAPH,
+    graph: GraphTarget = DEFAULT_GRAPH,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     page_port: PagePort = None,
     page_token: PageToken = None,
@@ -34,16 +30,16 @@ def page(
 
     Examples:
       vicinal page --images photos/
-      vicinal page --target graph.example:50052 --images pets=photos/
+      vicinal page --graph graph.example:50052 --images pets=photos/
     """
     require("vicinal page", "page", *PAGE)
     from vicinal_page.serving import serve, url_of
     from vicinal_page.settings import Settings, folders
 
     check_folders(images or [])
-    with graph_client(target, "--target"):
+    with graph_client(graph):
         pass
-    settings = Settings(target, host, page_port, folders(images or []), token_for(host, page_token))
+    settings = Settings(graph, host, page_port, folders(images or []), token_for(host, page_token))
     try:
         serve(settings, lambda port: note(f"Label in a browser: {url_of(settings, port)}"))
     except OSError as error:
