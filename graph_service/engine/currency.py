@@ -6,8 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
+from graph_service.engine.background import Background
 from graph_service.engine.snapshot import Snapshot
 from vicinal.wire.errors import ServiceError
 
@@ -87,18 +87,16 @@ class Currency:
         self._seconds = 0.0  # what the last one took
         self._rests_until = 0.0
         self._stale_since: float | None = None
-        self._closing = threading.Event()
+        self._background = Background(f"propagating {name}", self._work)
         self._lock = threading.Lock()  # of the fields below; never held for long
         self._finished: Snapshot | None = None
         self._run: _Run | None = None
         self._wanted = 0
-        self._is_working = False
         self._is_new = False  # `then` has not been told of the finished one
         self._is_closed = False
         self._is_forgotten = False
         self._listeners: list[Callable[[], None]] = []
         self._is_asked_for = False
-        self._background = ThreadPoolExecutor(1, thread_name_prefix=f"propagating {name}")
         self.failed_revision = 0
 
     def has(self, revision: int) -> bool:
@@ -155,7 +153,8 @@ class Currency:
         """
         with self._lock:
             self._wanted = max(self._wanted, self._newest())
-            self._wake()
+            if self._has_work():
+                self._background.wake()
 
     def watch(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a propagation ends, and at the close; every write is now propagated."""
@@ -208,8 +207,7 @@ class Currency:
             self._is_closed = True
             if forget:
                 self._is_forgotten, self._finished = True, None
-            self._background.shutdown(wait=False)
-        self._closing.set()
+        self._background.close()
         self._tell()
 
     def _at_once(self, revision: int) -> Snapshot | None:
@@ -234,24 +232,14 @@ class Currency:
         finished = self._finished.revision if self._finished is not None else -1
         return not self._is_closed and self._wanted > max(finished, self.failed_revision)
 
-    def _wake(self) -> None:
-        """Have the background's thread do what there is to do; the caller holds the lock."""
-        if not self._is_working and self._has_work():
-            self._is_working = True
-            self._background.submit(self._work)
-
     def _has_work(self) -> bool:
         return self._is_behind() or (self._is_new and not self._is_closed)
 
     def _work(self) -> None:
-        while self._works_on():
+        """Do what there is to do in the background."""
+        while self._has_work():
             self._pass_on()
             self._catch_up()
-
-    def _works_on(self) -> bool:
-        with self._lock:
-            self._is_working = self._has_work()
-            return self._is_working
 
     def _pass_on(self) -> None:
         """Tell `then` of the newest that is finished, unless it knows."""
@@ -264,7 +252,7 @@ class Currency:
         """Make the revision that is wanted in the background, if one is."""
         with self._lock:
             wanted = self._wanted if self._is_behind() else 0
-        if not wanted or self._closing.wait(max(self._rests_until - self._clock(), 0)):
+        if not wanted or self._background.rest(self._rests_until - self._clock()):
             return
         try:
             self._reach(wanted)
@@ -298,7 +286,8 @@ class Currency:
                 if self._newest() > revision:  # written meanwhile
                     self._stale_since = started
                 self._is_new = self._then is not None
-                self._wake()
+                if self._has_work():
+                    self._background.wake()
             return snapshot
         finally:
             ended = self._clock()

@@ -2,80 +2,13 @@
 
 import gc
 import threading
-import time
 import weakref
 
 import pytest
 
-from graph_service.engine.currency import Currency, PropagationFailed
+from graph_service.engine.currency import PropagationFailed
 
 PATIENCE = 30
-
-
-class Made:
-    """A snapshot whose beliefs are made when the gate is open."""
-
-    version = 7
-
-    def __init__(self, revision, source):
-        self.revision = revision
-        self._source = source
-
-    def at(self, revision):
-        return Made(revision, self._source)
-
-    def beliefs(self):
-        self._source.began.release()
-        assert self._source.gate.wait(PATIENCE)
-        if self._source.fails:
-            raise MemoryError("too large")
-
-
-class Source:
-    """Where a `Currency` takes snapshots from: the newest revision, and every one that was taken."""
-
-    def __init__(self, rest=0.0, then=None):
-        self.time = 0.0
-        self.newest = 1
-        self.taken = []
-        self.gate = threading.Event()
-        self.gate.set()
-        self.began = threading.Semaphore(0)
-        self.fails = False
-        self.currency = Currency(
-            "d", self.take, lambda: self.newest, Made.beliefs, then=then, rest=rest, clock=lambda: self.time
-        )
-
-    def take(self):
-        self.taken.append(self.newest)
-        return Made(self.newest, self)
-
-    def finish(self, revision):
-        """Write up to this revision, and read it."""
-        self.newest = revision
-        self.currency.reach(revision)
-        assert self.began.acquire(timeout=PATIENCE)
-        return self
-
-    def hold(self, revision):
-        """Write up to this revision, whose propagation will not end before the gate is opened."""
-        self.gate.clear()
-        self.newest = revision
-
-    def settle(self):
-        """Wait until nothing is done in the background any more."""
-        until = time.monotonic() + PATIENCE
-        while self.currency._is_working:
-            assert time.monotonic() < until
-            time.sleep(0.001)
-
-
-@pytest.fixture
-def source(callers):  # ends before they do, who may wait for it
-    source = Source()
-    yield source
-    source.gate.set()
-    source.settle()
 
 
 def test_a_read_does_not_wait_for_what_is_under_way(source):
@@ -111,9 +44,9 @@ def test_what_follows_a_revision_asked_for_is_made_when_it_is_written(source):
     assert source.taken == [1, 2, 4]
 
 
-def test_what_is_finished_is_passed_on_in_the_background():
+def test_what_is_finished_is_passed_on_in_the_background(make_source):
     passed = threading.Semaphore(0)
-    source = Source(then=lambda snapshot: passed.release())
+    source = make_source(then=lambda snapshot: passed.release())
     source.finish(1)
     assert passed.acquire(timeout=PATIENCE)
     source.currency.close()
@@ -121,7 +54,7 @@ def test_what_is_finished_is_passed_on_in_the_background():
     assert not passed.acquire(blocking=False)
 
 
-def test_only_the_newest_waits_to_be_passed_on():
+def test_only_the_newest_waits_to_be_passed_on(make_source):
     told, began, gate = [], threading.Event(), threading.Event()
 
     def then(snapshot):
@@ -129,7 +62,7 @@ def test_only_the_newest_waits_to_be_passed_on():
         began.set()
         assert gate.wait(PATIENCE)
 
-    source = Source(then=then)
+    source = make_source(then=then)
     source.finish(1)
     assert began.wait(PATIENCE)
     gc.disable()
@@ -146,9 +79,9 @@ def test_only_the_newest_waits_to_be_passed_on():
     assert told == [1, 9]
 
 
-def test_what_is_finished_is_passed_on_though_writes_keep_coming():
+def test_what_is_finished_is_passed_on_though_writes_keep_coming(make_source):
     order = []
-    source = Source(then=lambda snapshot: order.append(("then", snapshot.revision)))
+    source = make_source(then=lambda snapshot: order.append(("then", snapshot.revision)))
     take = source.take
 
     def take_and_write():
@@ -306,121 +239,3 @@ def test_what_is_finished_goes_when_the_next_is(source):
         assert second() is None
     finally:
         gc.enable()
-
-
-class Slow(Source):
-    """One where everything takes ten seconds, and is rested after for thirty."""
-
-    def __init__(self):
-        super().__init__(rest=3.0)
-
-    def take(self):
-        self.time += 10
-        return super().take()
-
-    def write(self):
-        self.newest += 1
-        self.currency.written()
-
-
-@pytest.fixture
-def slow(callers):
-    slow = Slow()
-    slow.currency.reach(1)
-    yield slow
-    slow.currency.close()
-    slow.settle()
-
-
-def test_what_takes_long_is_not_made_anew_at_once(slow):
-    slow.write()
-    for _ in range(5):
-        assert slow.currency.finished().revision == 1
-    assert slow.taken == [1]
-
-
-def test_after_the_rest_it_is_made_anew_without_waiting(slow):
-    slow.write()
-    slow.time += 30
-    assert slow.currency.finished().revision == 1
-    slow.settle()
-    assert slow.currency.finished().revision == 2
-
-
-def test_what_was_out_of_date_for_too_long_is_waited_for(slow):
-    slow.write()
-    slow.time += 81  # twice ten seconds and thirty
-    assert not slow.currency.has(0)
-    assert slow.currency.finished().revision == 2
-
-
-def test_what_was_out_of_date_for_too_long_is_not_good_enough_for_who_names_an_old_revision(slow):
-    slow.write()
-    slow.time += 81
-    assert slow.currency.finished(1).revision == 2
-
-
-def test_what_was_out_of_date_for_too_long_is_let_go(slow):
-    first = weakref.ref(slow.currency.finished())
-    slow.write()
-    slow.time += 79
-    slow.write()
-    assert first() is not None
-    slow.time += 2
-    slow.write()
-    assert first() is None
-
-
-def test_what_is_current_does_not_age(slow):
-    slow.time += 10_000
-    assert slow.currency.finished().revision == 1
-    assert slow.taken == [1]
-
-
-def test_what_only_leases_followed_does_not_age(callers):
-    slow = Slow()
-    take = slow.take
-
-    def take_while_a_lease_is_written():
-        snapshot = take()
-        slow.newest += 1
-        slow.currency.passed_on(Made.version, slow.newest)
-        return snapshot
-
-    slow.currency._take = take_while_a_lease_is_written
-    assert slow.currency.finished().revision == 1
-    slow.newest += 1
-    slow.currency.passed_on(Made.version, slow.newest)
-    slow.time += 10_000
-    assert slow.currency.finished().revision == slow.newest == 3
-    assert slow.taken == [1]
-
-
-def test_a_run_that_began_earlier_does_not_take_back_what_was_passed_on(source):
-    source.finish(1)
-    take = source.take
-
-    def take_while_leases_are_written():
-        snapshot = take()
-        for _ in range(2):
-            source.newest += 1
-            source.currency.passed_on(Made.version, source.newest)
-        return snapshot
-
-    source.newest = 2
-    source.currency._take = take_while_leases_are_written
-    assert source.currency.reach(2)[0].revision == 2
-    assert source.currency.finished().revision == 4
-
-
-def test_who_names_a_revision_waits_for_no_rest(slow):
-    slow.write()
-    assert slow.currency.finished(2).revision == 2
-
-
-def test_a_close_ends_a_rest(slow):
-    slow.write()
-    slow.currency.finished()
-    slow.currency.close()
-    slow.settle()
-    assert slow.taken == [1]
