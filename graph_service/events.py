@@ -218,9 +218,7 @@ Event = (
     | EncoderChanged
     | LabelsAdded
     | LabelsRemoved
-    | SamplesLeased
-    | LeaseRenewed
-    | LeaseReleased
+    | LeaseEvent
 )
 
 
