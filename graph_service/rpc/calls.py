@@ -47,18 +47,23 @@ class Calls(pb_grpc.GraphServiceServicer):
     def __init__(self, engine: Engine, *, workers: int = 64, admission: Admission | None = None) -> None:
         self._engine = engine
         self._admission = admission or Admission()
-        self._writing, self._waiting, self._reading = (
-            ThreadPoolExecutor(workers, thread_name_prefix=name) for name in ("write", "wait", "read")
-        )
+        self._writing, self._leasing, self._waiting, self._reading = self._threads = [
+            ThreadPoolExecutor(workers, thread_name_prefix=name)
+            for name in ("write", "lease", "wait", "read")
+        ]
 
     def close(self) -> None:
         """Start no work that still waits for a thread; what runs is not interrupted."""
-        for threads in (self._writing, self._waiting, self._reading):
+        for threads in self._threads:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a use case that writes, or that waits while a write is applied."""
         return await self._admitted(self._writing, request, use_case, *args, **kwargs)
+
+    async def _lease(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a use case that may wait for a propagation, for its turn, and for the log."""
+        return await self._admitted(self._leasing, request, use_case, *args, **kwargs)
 
     async def _wait(self, request: _Sized, use_case: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a use case that may wait for a propagation."""

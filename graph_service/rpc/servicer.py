@@ -163,7 +163,7 @@ class GraphServicer(EncoderCalls, LeaseCalls, WatchCalls):
         if lease is None:
             outcome = self._at_hand(request, self._engine.suggested, *asked, exclude=exclude, **wanted)
         if outcome is None:
-            carry_out = self._read if lease is None else self._wait  # for its turn, and for the log
+            carry_out = self._read if lease is None else self._lease
             outcome = await carry_out(
                 request, self._engine.suggest_samples, *asked, exclude=exclude, lease=lease, **wanted
             )
