@@ -20,7 +20,7 @@ from vicinal_cli.files.whole import replacing
 
 __all__ = ["Column", "Result", "write_result"]
 
-Kind: TypeAlias = "type[str] | type[int] | type[float] | tuple[Column, ...]"
+Kind: TypeAlias = "type[str] | type[int] | type[float] | type[list[str]] | tuple[Column, ...]"
 
 _ROWS = 10_000
 """Rows of one row group of a Parquet file."""
@@ -32,7 +32,7 @@ class Column:
 
     Attributes:
         name: its name.
-        kind: str, int, float (32 bits), or, for a list of records, the columns of those.
+        kind: str, int, float (32 bits), list (of strings), or, for a list of records, the columns of those.
     """
 
     name: str
@@ -116,14 +116,14 @@ def _arrow_type(kind: Kind) -> Any:
 
     if isinstance(kind, tuple):
         return pa.list_(pa.struct([(column.name, _arrow_type(column.kind)) for column in kind]))
-    return {str: pa.string(), int: pa.int64(), float: pa.float32()}[kind]
+    return {str: pa.string(), int: pa.int64(), float: pa.float32(), list: pa.list_(pa.string())}[kind]
 
 
 def _table(result: Result) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in result.columns:
         table.add_column(
-            Text(column.name), justify="left" if column.kind is str else "right", overflow="fold"
+            Text(column.name), justify="left" if column.kind in (str, list) else "right", overflow="fold"
         )
     for row in result.rows:
         table.add_row(*map(Text, map(_cell, result.columns, row)))
@@ -135,6 +135,8 @@ def _cell(column: Column, value: Any) -> str:
         return "–"
     if isinstance(column.kind, tuple):
         return ", ".join(" ".join(map(_cell, column.kind, record)) for record in value)
+    if column.kind is list:
+        return ", ".join(value)
     return f"{value:.3f}" if column.kind is float else str(value)
 
 

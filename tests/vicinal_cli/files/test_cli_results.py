@@ -17,6 +17,7 @@ COLUMNS = (
     Column("id", str),
     Column("count", int),
     Column("share", float),
+    Column("names", list),
     Column("near", (Column("id", str), Column("weight", float))),
 )
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -26,6 +27,7 @@ ROWS = st.lists(
         TEXT,
         st.none() | st.integers(-(2**63), 2**63 - 1),
         st.none() | FLOATS,
+        st.lists(TEXT, max_size=3),
         st.lists(st.tuples(TEXT, FLOATS), max_size=3),
     ),
     max_size=5,
@@ -81,9 +83,10 @@ def test_csv_holds_the_rows(folder, rows):
             "id": name,
             "count": int(count) if count else None,
             "share": float(share) if share else None,
+            "names": json.loads(names),
             "near": json.loads(near),
         }
-        for name, count, share, near in lines
+        for name, count, share, names, near in lines
     ]
     assert same(read, records(rows))
 
@@ -94,17 +97,18 @@ def test_a_table_prints_what_looks_like_markup(tmp_path):
         Column("id", str),
         Column("class", str),
         Column("near", (Column("id", str), Column("w", float))),
+        Column("names", list),
     )
-    rows = [("[red]x[/red]", None, [("[b]", 0.25), ("c", 1.0)])]
+    rows = [("[red]x[/red]", None, [("[b]", 0.25), ("c", 1.0)], ["[i]", "d"])]
     write_result(Result(columns, rows), Format.TABLE, None, console)
     header, line = console.file.getvalue().splitlines()
-    assert header.split() == ["id", "class", "near"]
-    assert line.split(maxsplit=2) == ["[red]x[/red]", "–", "[b] 0.250, c 1.000"]
+    assert header.split() == ["id", "class", "near", "names"]
+    assert " ".join(line.split()) == "[red]x[/red] – [b] 0.250, c 1.000 [i], d"
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
     def rows():
-        yield ("a", 1, 0.5, [])
+        yield ("a", 1, 0.5, [], [])
         raise RuntimeError("the service went away")
 
     for form in (Format.CSV, Format.JSONL, Format.PARQUET):
