@@ -26,6 +26,15 @@ def only_tiny(vicinal, listed):
         vicinal("encoders", "unload", name)
 
 
+def test_a_dataset_moves_to_no_encoder_that_is_not_there(vicinal, pictures):
+    vicinal("add", pictures, "-d", "stays")
+    said = vicinal("re-embed", pictures, "-d", "stays", "--encoder-digest", "ab" * 32, fails=True).stderr
+    assert f"has no encoder {'ab' * 32}" in said
+    assert "vicinal encoders list" in said
+    assert "vicinal encoders load" in said
+    assert "re-embed" not in said
+
+
 @pytest.mark.usefixtures("only_tiny")
 def test_a_switch_and_the_way_back(vicinal, listed, pictures, tmp_path):
     assert "other.onnx" in vicinal("encoders", "list").stderr

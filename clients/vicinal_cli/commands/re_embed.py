@@ -15,6 +15,7 @@ from vicinal_cli.files.vectors import is_vector_file, read_vectors
 from vicinal_cli.options import DatasetName, EmbedTarget, GraphTarget, IdsFile
 from vicinal_cli.reembedding.move import Move
 from vicinal_cli.reembedding.sources import Images, Source, Vectors
+from vicinal_client import EmbedClient, FailedPrecondition
 
 __all__ = ["re_embed"]
 
@@ -101,4 +102,16 @@ def _source(held: ExitStack, path: Path, ids: Path | None, digest: str, embed: s
             raise CliError(f"{path} does not say which encoder made its vectors", "name it: --encoder-digest")
         return vectors
     embedder = held.enter_context(embedder_at(embed))
+    if digest and isinstance(embedder, EmbedClient):
+        _check_loaded(embedder, digest)
     return Images(path, embedder, digest or embedder.model().encoder_digest)
+
+
+def _check_loaded(client: EmbedClient, digest: str) -> None:
+    try:
+        client.model(digest)
+    except FailedPrecondition as error:
+        raise CliError(
+            f"the embedding service has no encoder {digest}",
+            "`vicinal encoders list` names those it has, `vicinal encoders load FILE` loads another.",
+        ) from error
