@@ -36,7 +36,7 @@ def read_labels(path: Path, *, annotator: str, trust: Trust) -> list[Label]:
             )
         labels[key] = label
     if not labels:
-        raise CliError(f"{path}: no labels in it")
+        raise CliError(f"{path}: no labels in it", "fill in its column label")
     return list(labels.values())
 
 

@@ -65,6 +65,12 @@ def test_bad_rows_are_named(tmp_path, text, words):
         labels_in(write(tmp_path, text))
 
 
+def test_where_nothing_is_filled_in_it_is_said_what_is_to_be(tmp_path):
+    with pytest.raises(CliError) as caught:
+        labels_in(write(tmp_path, "id,label\na,\n"))
+    assert caught.value.hint == "fill in its column label"
+
+
 def test_bad_files_are_named(tmp_path):
     with pytest.raises(CliError, match="not UTF-8 text at byte 10"):
         labels_in(write(tmp_path, "id,label\na\xe9,cat\n", encoding="latin-1"))
