@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from vicinal_page.serving import serve, url_of
-from vicinal_page.settings import Settings, folders
+from vicinal_page.serving import serve
+from vicinal_page.settings import Settings, folders, url_of
 
 TOKEN = "VICINAL_PAGE_TOKEN"  # noqa: S105 (the variable's name)
 

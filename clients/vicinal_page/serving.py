@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from urllib.parse import quote
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from vicinal_client import AsyncGraphClient
+from vicinal_client import AsyncGraphClient, VicinalError
 from vicinal_page.app import application
 from vicinal_page.settings import DEFAULT_PORT, Settings
 
-__all__ = ["listen", "serve", "url_of"]
+__all__ = ["listen", "serve"]
 
 _TIMEOUT = 60.0
 """Seconds for one call of the graph service: large datasets take their time to propagate."""
+_PATIENCE = 3.0
+"""Seconds for a call that is not needed."""
 _GRACE = 3
+
+_log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -57,13 +61,6 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, 0), family=family)
 
 
-def url_of(settings: Settings, port: int) -> str:
-    """Return the address to open, with the token if there is one."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token else "")
-
-
 def serve(settings: Settings, on_listening: Callable[[int], None]) -> None:
     """Serve the page until SIGINT or SIGTERM.
 
@@ -79,9 +76,21 @@ def serve(settings: Settings, on_listening: Callable[[int], None]) -> None:
         asyncio.run(_serve(settings, listener))
 
 
+async def _warn(settings: Settings, client: AsyncGraphClient) -> None:
+    """Say which images are of datasets that are not there: not yet, or by a slip of the pen."""
+    named = settings.images.keys() - {""}
+    if not named:
+        return
+    with suppress(VicinalError):  # the page itself says so
+        known = {dataset.name for dataset in await client.list_datasets(timeout=_PATIENCE)}
+        for name in sorted(named - known):
+            _log.warning("--images %s=%s: there is no dataset %r yet", name, settings.images[name], name)
+
+
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     stopping = asyncio.Event()
     async with AsyncGraphClient(settings.target, timeout=_TIMEOUT) as client:
+        await _warn(settings, client)
         app = application(settings, client, stopping)
         config = uvicorn.Config(
             app,

@@ -33,8 +33,8 @@ def page(
       vicinal page --graph graph.example:50052 --images pets=photos/
     """
     require("vicinal page", "page", *PAGE)
-    from vicinal_page.serving import serve, url_of
-    from vicinal_page.settings import Settings, folders
+    from vicinal_page.serving import serve
+    from vicinal_page.settings import Settings, folders, url_of
 
     check_folders(images or [])
     with graph_client(graph):

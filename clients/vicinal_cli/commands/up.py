@@ -9,12 +9,11 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
-from vicinal_cli.console import note
+from vicinal_cli.console import note, stdout
 from vicinal_cli.needs import EMBED, GRAPH, PAGE, are_installed, require
 from vicinal_cli.paging import (
     TOKEN_VARIABLE,
@@ -117,7 +116,7 @@ def up(
     if _wants_page(page, asked=page_port is not None or bool(images)):
         check_folders(images or [])
         options = replace(options, page=partial(_page, host, page_port, token, images or []))
-    asyncio.run(run_pair(options, partial(_say_serving, token)))
+    asyncio.run(run_pair(options, partial(_say_serving, host, token)))
 
 
 def _wants_page(page: bool | None, *, asked: bool) -> bool:
@@ -155,10 +154,16 @@ def _encoders(files: list[Path], folder: Path | None) -> list[str]:
     return [*given, *(["--encoder-folder", str(folder)] if folder else [])]
 
 
-def _say_serving(token: str, embed: str, graph: str, page: str = "") -> None:
+def _say_serving(host: str, token: str, embed: str, graph: str, page: str = "") -> None:
     note("vicinal is up: both services are SERVING; Ctrl-C stops them.")
     if page:
-        note(f"Label in a browser: http://{page}/" + (f"?token={quote(token, safe='')}" if token else ""))
+        from vicinal_page.settings import Settings, url_of
+
+        port = int(page.rpartition(":")[2])
+        note(f"Label in a browser: {url_of(Settings(graph, host, token=token), port)}")
     if (embed, graph) != (DEFAULT_EMBED, DEFAULT_GRAPH):
         note("In other terminals, say where they are:")
+    elif stdout.is_terminal:
+        note("In other terminals the commands find them without being told.")
+        return
     typer.echo(f"export VICINAL_EMBED={embed}\nexport VICINAL_GRAPH={graph}")

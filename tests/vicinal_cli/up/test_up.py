@@ -3,13 +3,19 @@
 import json
 import os
 import signal
+import socket
+import sys
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import grpc
 import pytest
+from rich.console import Console
 
 from vicinal.embed.v1 import embed_pb2, embed_pb2_grpc
+from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
+from vicinal_cli.main import main
 from vicinal_client import EmbedClient, GraphClient
 
 
@@ -143,15 +149,41 @@ def test_the_page_is_served_in_front_of_the_graph_service(up, pictures):
 def test_a_page_that_others_can_reach_has_a_token(up):
     running = up("--page", "--page-port", "0", "--host", "0.0.0.0")
     running.addresses()
-    address, _, query = page_address(running).partition("?")
+    named, _, query = page_address(running).partition("?")
     token = query.removeprefix("token=")
     assert len(token) > 20
+    assert urlsplit(named).hostname == socket.gethostname().lower()
+    address = f"http://127.0.0.1:{urlsplit(named).port}/"
     with pytest.raises(HTTPError, match="401"):
         urlopen(address + "api/datasets", timeout=30)
     with urlopen(Request(address + "api/datasets", headers={"Authorization": f"Bearer {token}"})) as answer:
         assert answer.status == 200
     # What a process was started with is open to everybody on the machine.
     assert not any(token in line for line in running.living().values())
+
+
+def test_images_of_no_dataset_are_named(up, pictures):
+    running = up("--page", "--page-port", "0", "--images", f"phots={pictures}", "--images", str(pictures))
+    running.addresses()
+    assert f"--images phots={pictures}: there is no dataset 'phots' yet" in running.stop()[1]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "graph", "exported"),
+    [(True, DEFAULT_GRAPH, False), (False, DEFAULT_GRAPH, True), (True, "127.0.0.1:1", True)],
+)
+def test_where_they_are_is_printed_for_who_needs_it(monkeypatch, capsys, terminal, graph, exported):
+    async def run_pair(_options, on_serving):
+        on_serving(DEFAULT_EMBED, graph)
+
+    monkeypatch.setattr("vicinal_cli.commands.up.run_pair", run_pair)
+    monkeypatch.setattr("vicinal_cli.commands.up.stdout", Console(force_terminal=terminal))
+    monkeypatch.setattr(sys, "argv", ["vicinal", "up", "--no-page", "--redis-url", "redis://localhost"])
+    with pytest.raises(SystemExit):
+        main()
+    said = capsys.readouterr()
+    assert said.out == (f"export VICINAL_EMBED={DEFAULT_EMBED}\nexport VICINAL_GRAPH={graph}\n" * exported)
+    assert ("without being told" in said.err) != exported
 
 
 def page_address(running):
