@@ -22,6 +22,7 @@ from vicinal_cli.paging import (
     PageToken,
     check_folders,
     token_for,
+    url_of,
 )
 from vicinal_cli.up.pair import PairOptions, run_pair
 from vicinal_cli.up.service import ServiceSpec
@@ -157,10 +158,7 @@ def _encoders(files: list[Path], folder: Path | None) -> list[str]:
 def _say_serving(host: str, token: str, embed: str, graph: str, page: str = "") -> None:
     note("vicinal is up: both services are SERVING; Ctrl-C stops them.")
     if page:
-        from vicinal_page.settings import Settings, url_of
-
-        port = int(page.rpartition(":")[2])
-        note(f"Label in a browser: {url_of(Settings(graph, host, token=token), port)}")
+        note(f"Label in a browser: {url_of(host, page, token)}")
     if (embed, graph) != (DEFAULT_EMBED, DEFAULT_GRAPH):
         note("In other terminals, say where they are:")
     elif stdout.is_terminal:
