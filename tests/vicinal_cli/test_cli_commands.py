@@ -239,6 +239,23 @@ def test_help_teaches_with_an_example(vicinal, command):
     assert f"vicinal {command}" in said.split("Example")[1]
 
 
+@pytest.mark.parametrize(
+    ("platform", "order"),
+    [
+        ("label-studio", ("serve", "connect")),
+        ("fiftyone", ("push", "sync", "pull")),
+        ("cvat", ("push", "sync", "pull")),
+    ],
+)
+def test_help_says_how_to_begin_with_a_platform(vicinal, platform, order):
+    said = vicinal(platform, "--help").stdout
+    assert f"docs/{platform}.md" in said
+    steps = [f"pip install 'vicinal[{platform}]'", *(f"vicinal {platform} {one} " for one in order)]
+    places = [said.find(step) for step in steps]
+    assert places[0] > -1
+    assert places == sorted(places)
+
+
 def test_help_names_every_command(vicinal):
     said = vicinal("--help").stdout
     assert all(f" {command} " in said for command in COMMANDS)

@@ -21,7 +21,15 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="A task of CVAT's and a dataset: frames in, labels both ways, suggestions and suspicions as issues.",
+    help="""A task of CVAT's and a dataset: frames in, labels both ways, suggestions and suspicions as issues.
+
+    In this order, the last two as often as you like (docs/cvat.md):
+
+      pip install 'vicinal\\[cvat]'
+      vicinal cvat push --task 7     (frames and tags in)
+      vicinal cvat sync --task 7     (labels both ways)
+      vicinal cvat pull --task 7     (what to tag next, what looks wrong)
+    """,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -20,7 +20,15 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="A dataset of FiftyOne's: images and labels in; beliefs, suggestions and flags as fields.",
+    help="""A dataset of FiftyOne's: images and labels in; beliefs, suggestions and flags as fields.
+
+    In this order, the last two as often as you like (docs/fiftyone.md):
+
+      pip install 'vicinal\\[fiftyone]'      (in an environment of its own)
+      vicinal fiftyone push clothes --label-field ground_truth
+      vicinal fiftyone sync clothes        (what people changed)
+      vicinal fiftyone pull clothes        (fields and saved views)
+    """,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

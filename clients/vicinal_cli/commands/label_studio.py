@@ -21,7 +21,15 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Label Studio: pre-annotations, what to label next, and what looks wrong (docs/label-studio.md).",
+    help="""Label Studio: pre-annotations, what to label next, and what looks wrong.
+
+    In this order, both with these variables (docs/label-studio.md):
+
+      pip install 'vicinal\\[label-studio]'
+      export LABEL_STUDIO_URL=http://127.0.0.1:8080 LABEL_STUDIO_TOKEN=…
+      vicinal label-studio serve --project 1       (stays; in a terminal of its own)
+      vicinal label-studio connect --project 1     (once)
+    """,
 )
 
 _USER = "vicinal"
