@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from vicinal_cli.files.formats import Format
 
@@ -21,6 +22,7 @@ __all__ = [
     "Output",
     "OutputFormat",
     "Trusted",
+    "dataset_or",
 ]
 
 GraphTarget = Annotated[
@@ -92,3 +94,19 @@ class Trusted(StrEnum):
 
     VERIFIED = "verified"
     GIVEN = "given"
+
+
+def dataset_or(default: str) -> OptionInfo:
+    """Return the option that names a dataset, where it is `default` otherwise.
+
+    Args:
+        default: in words.
+    """
+    option: OptionInfo = typer.Option(
+        "--dataset",
+        "-d",
+        envvar="VICINAL_DATASET",
+        metavar="NAME",
+        help=f"The dataset in vicinal. Default: {default}.",
+    )
+    return option

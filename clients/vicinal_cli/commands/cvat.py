@@ -11,7 +11,7 @@ import typer
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress, warn_of
 from vicinal_cli.needs import CVAT, require
-from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion
+from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion, dataset_or
 
 if TYPE_CHECKING:
     from vicinal_cvat.platform import CvatTask
@@ -36,13 +36,7 @@ app = typer.Typer(
 TaskNumber = Annotated[int, typer.Option("--task", "-t", metavar="N", help="Number of the task.")]
 Name = Annotated[
     str | None,
-    typer.Option(
-        "--dataset",
-        "-d",
-        envvar="VICINAL_DATASET",
-        metavar="NAME",
-        help="The dataset in vicinal. Default: cvat-<task>.",
-    ),
+    dataset_or("cvat-<task>"),
 ]
 Server = Annotated[
     str | None,

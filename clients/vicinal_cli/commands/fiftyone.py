@@ -10,7 +10,7 @@ import typer
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH, embedder_at, graph_client
 from vicinal_cli.console import note, progress, warn_of
 from vicinal_cli.needs import FIFTYONE, require
-from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion, Trusted
+from vicinal_cli.options import AuditShare, EmbedTarget, GraphTarget, MinSuspicion, Trusted, dataset_or
 from vicinal_client import Trust
 
 if TYPE_CHECKING:
@@ -35,13 +35,7 @@ app = typer.Typer(
 Source = Annotated[str, typer.Argument(metavar="DATASET", help="FiftyOne's dataset.")]
 Name = Annotated[
     str | None,
-    typer.Option(
-        "--dataset",
-        "-d",
-        envvar="VICINAL_DATASET",
-        metavar="NAME",
-        help="The dataset in vicinal. Default: the one it was pushed to, at first FiftyOne's name.",
-    ),
+    dataset_or("the one it was pushed to, at first FiftyOne's name"),
 ]
 LabelField = Annotated[
     str | None,

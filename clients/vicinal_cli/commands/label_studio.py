@@ -14,7 +14,7 @@ from vicinal_cli.console import note
 from vicinal_cli.elsewhere import is_elsewhere
 from vicinal_cli.errors import CliError
 from vicinal_cli.needs import LABEL_STUDIO, require
-from vicinal_cli.options import GraphTarget, MinSuspicion, Trusted
+from vicinal_cli.options import GraphTarget, MinSuspicion, Trusted, dataset_or
 from vicinal_client import Trust
 
 __all__ = ["app"]
@@ -71,13 +71,7 @@ def serve(
     token: Token,
     dataset: Annotated[
         str | None,
-        typer.Option(
-            "--dataset",
-            "-d",
-            envvar="VICINAL_DATASET",
-            metavar="NAME",
-            help="The dataset. Default: label-studio-<project>.",
-        ),
+        dataset_or("label-studio-<project>"),
     ] = None,
     existing: Annotated[
         Trusted, typer.Option(help="How far to believe annotations from before the connection.")
