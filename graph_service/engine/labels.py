@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,15 @@ from graph_service.events import Trust
 
 __all__ = ["LabelColumns", "LabelTable"]
 
-Whole = TypeVar("Whole", int, npt.NDArray[np.int64])
+Column = TypeVar("Column", npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int8])
+_Label = tuple[int, Trust]
 
 _CODE_BITS = 32
 _CODES = 2**_CODE_BITS - 1
 _FEW = 1024
-"""Changes up to which the order is mended, not made anew."""
+"""Changes that may wait however few labels there are."""
+_GONE = -1
+"""Class and trust of a label that was taken back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,112 +45,137 @@ class LabelColumns:
         return len(self.samples)
 
 
-class LabelTable:
-    """At most one label a sample and annotator. Single operations take O(1), `columns` a vectorised copy.
+class _Settled(NamedTuple):
+    """All labels in the order of their keys; the arrays are never written to."""
 
-    Of every label the key is its row and its annotator's code in one number.
+    keys: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int32]
+    trusts: npt.NDArray[np.int8]
+
+    def label(self, place: int) -> _Label:
+        """Return the class and trust of one."""
+        return int(self.classes[place]), Trust(self.trusts[place])
+
+
+class LabelTable:
+    """At most one label a sample and annotator: 13 bytes each, and up to 400 where it changed of late.
+
+    Of every label the key is its row and its annotator's code in one number. Changes wait beside the arrays
+    until these are asked for, or the changes are many. One thread at a time changes labels or asks for
+    `columns`; another may ask for single labels meanwhile.
     """
 
     def __init__(self) -> None:
-        # One line a label: sample row, annotator code, class index, trust. A free line's row is -1.
-        self._lines: npt.NDArray[np.int64] = np.full((1024, 4), -1, np.int64)
-        self._free: list[int] = []
-        self._used = 0
-        self._by_sample: dict[int, dict[int, int]] = {}
+        nothing = np.zeros(0, np.int64)
+        self._settled = _Settled(nothing, nothing.astype(np.int32), nothing.astype(np.int8))
+        # What is not in the arrays yet: row → annotator code → class index and trust, None where it is gone.
+        self._changed: dict[int, dict[int, _Label | None]] = {}
+        self._change_count = 0
         self._codes: dict[str, int] = {}
         self._counts = {Trust.VERIFIED: 0, Trust.GIVEN: 0}
-        # The keys in order with the lines they are in, but for the changed ones; None where all are changed.
-        self._ordered: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
-        self._changed: set[int] = set()
 
     def count(self, trust: Trust) -> int:
         """Return how many labels have this trust."""
         return self._counts[trust]
 
     def has(self, row: int, annotator: str) -> bool:
-        """Say whether `annotator` has labelled the sample."""
-        return self._codes.get(annotator, -1) in self._by_sample.get(row, {})
+        """Say whether `annotator` has labelled the sample; O(log m)."""
+        code = self._codes.get(annotator)
+        return code is not None and self._label(row, code) is not None
 
     def is_verified(self, row: int) -> bool:
-        """Say whether the sample has a verified label of anyone."""
-        lines = list(self._by_sample.get(row, {}).values())
-        return bool((self._lines[lines, 3] == Trust.VERIFIED).any())
+        """Say whether the sample has a verified label of anyone; O(log m), and the sample's labels."""
+        return any(trust is Trust.VERIFIED for _, trust in self._of_sample(row).values())
 
     def put(self, row: int, annotator: str, class_index: int, trust: Trust) -> None:
-        """State a label, in place of the annotator's earlier one."""
+        """State a label, in place of the annotator's earlier one; O(log m), now and then O(m)."""
         code = self._codes.setdefault(annotator, len(self._codes))
-        if self.has(row, annotator):
-            self.drop(row, annotator)
-        line = self._free.pop() if self._free else self._new_line()
-        self._lines[line] = row, code, class_index, trust
-        self._change(row, code)
-        self._by_sample.setdefault(row, {})[code] = line
-        self._counts[trust] += 1
+        self._change(row, code, self._label(row, code), (class_index, trust))
 
     def drop(self, row: int, annotator: str) -> None:
-        """Take one label back."""
-        labels, code = self._by_sample[row], self._codes[annotator]
-        self._release(labels.pop(code))
-        self._change(row, code)
-        if not labels:
-            del self._by_sample[row]
+        """Take one label back, which must be there."""
+        code = self._codes[annotator]
+        self._change(row, code, self._label(row, code), None)
 
     def drop_sample(self, row: int) -> None:
         """Take all labels of a sample back."""
-        for code, line in self._by_sample.pop(row, {}).items():
-            self._release(line)
-            self._change(row, code)
+        for code, label in self._of_sample(row).items():
+            self._change(row, code, label, None)
 
     def columns(self) -> LabelColumns:
-        """Return a copy of all labels by sample and annotator; O(m), O(m log m) after many changes."""
-        self._ordered = self._mended(*self._ordered) if self._ordered else self._sorted()
-        self._changed.clear()
-        lines = self._lines[self._ordered[1]]
+        """Return all labels by sample and annotator; O(m)."""
+        self._settle()
+        keys, classes, trusts = self._settled
         return LabelColumns(
-            samples=lines[:, 0].copy(),
-            annotators=lines[:, 1].astype(np.int32),
-            classes=lines[:, 2].astype(np.int32),
-            trusts=lines[:, 3].astype(np.int8),
+            samples=keys >> _CODE_BITS,
+            annotators=(keys & _CODES).astype(np.int32),
+            classes=classes,
+            trusts=trusts,
             annotator_names=tuple(self._codes),
         )
 
-    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        lines = np.flatnonzero(self._lines[: self._used, 0] >= 0)
-        keys = _key(self._lines[lines, 0], self._lines[lines, 1])
-        order = np.argsort(keys)
-        return keys[order], lines[order]
+    def _label(self, row: int, code: int) -> _Label | None:
+        changed = self._changed.get(row, {})  # before the arrays, as it goes after they come
+        if code in changed:
+            return changed[code]
+        settled, key = self._settled, row << _CODE_BITS | code
+        place = int(settled.keys.searchsorted(key))
+        return settled.label(place) if place < len(settled.keys) and settled.keys[place] == key else None
 
-    def _mended(
-        self, keys: npt.NDArray[np.int64], lines: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        changed = np.array(sorted(self._changed), np.int64)
-        places = np.searchsorted(keys, changed)
-        known = keys[np.minimum(places, len(keys) - 1)] == changed if len(keys) else places < 0
-        keys, lines = np.delete(keys, places[known]), np.delete(lines, places[known])
-        found = [self._by_sample.get(key >> _CODE_BITS, {}).get(key & _CODES, -1) for key in changed.tolist()]
-        now = np.array(found, np.int64)
-        places = np.searchsorted(keys, changed[now >= 0])
-        return np.insert(keys, places, changed[now >= 0]), np.insert(lines, places, now[now >= 0])
+    def _of_sample(self, row: int) -> dict[int, _Label]:
+        """Return the sample's labels by the annotators' codes."""
+        changed = self._changed.get(row, {})
+        settled = self._settled
+        start, end = settled.keys.searchsorted([row << _CODE_BITS, (row + 1) << _CODE_BITS]).tolist()
+        codes = (settled.keys[start:end] & _CODES).tolist()
+        labels = {code: settled.label(start + i) for i, code in enumerate(codes)} | changed
+        return {code: label for code, label in labels.items() if label is not None}
 
-    def _change(self, row: int, code: int) -> None:
-        if self._ordered:
-            self._changed.add(_key(row, code))
-            if len(self._changed) > _FEW:
-                self._ordered = None
-                self._changed.clear()
+    def _change(self, row: int, code: int, before: _Label | None, after: _Label | None) -> None:
+        if before:
+            self._counts[before[1]] -= 1
+        if after:
+            self._counts[after[1]] += 1
+        changed = self._changed.setdefault(row, {})
+        self._change_count += code not in changed
+        changed[code] = after
+        # Waiting changes take much memory; to settle them in such numbers costs O(log m) each in the end.
+        if self._change_count > max(_FEW, len(self._settled.keys) // 4):
+            self._settle()
 
-    def _new_line(self) -> int:
-        if self._used == len(self._lines):
-            self._lines = np.concatenate([self._lines, np.full_like(self._lines, -1)])
-        self._used += 1
-        return self._used - 1
+    def _settle(self) -> None:
+        """Bring the changes into the arrays; O(m)."""
+        if self._changed:
+            changes = [
+                (row << _CODE_BITS | code, *(label or (_GONE, _GONE)))
+                for row, labels in self._changed.items()
+                for code, label in labels.items()
+            ]
+            self._settled = _with_changes(self._settled, *np.array(sorted(changes), np.int64).T)
+            self._changed, self._change_count = {}, 0
 
-    def _release(self, line: int) -> None:
-        self._counts[Trust(self._lines[line, 3])] -= 1
-        self._lines[line, 0] = -1
-        self._free.append(line)
 
+def _with_changes(
+    before: _Settled,
+    keys: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
+    trusts: npt.NDArray[np.int64],
+) -> _Settled:
+    """Return the labels after changes, whose keys rise."""
+    places = before.keys.searchsorted(keys)
+    known, stays = np.zeros(len(keys), np.bool_), classes != _GONE
+    inside = places < len(before.keys)
+    known[inside] = before.keys[places[inside]] == keys[inside]
+    replaced, new, gone = known & stays, ~known & stays, places[known & ~stays]
+    between = places[new] - np.searchsorted(gone, places[new])
 
-def _key(row: Whole, code: Whole) -> Whole:
-    """Return numbers, or arrays of them, in the order of (row, code)."""
-    return (row << _CODE_BITS) | code
+    def changed(column: Column, values: npt.NDArray[np.int64]) -> Column:
+        column = column.copy()
+        column[places[replaced]] = values[replaced]
+        if len(gone):
+            column = np.delete(column, gone)
+        return np.insert(column, between, values[new]) if len(between) else column
+
+    return _Settled(
+        changed(before.keys, keys), changed(before.classes, classes), changed(before.trusts, trusts)
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-__all__ = ["Seeds", "among", "compile_kernels"]
+__all__ = ["Seeds", "compile_kernels"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -17,15 +17,6 @@ Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 _Columns = tuple[Int64, Int64, Int32, Float32, Bools]
-
-
-def among(nodes: Int64, others: Int64) -> Bools:
-    """Return which of some nodes are among others, bool (m,); both rise."""
-    if not len(others):
-        return np.zeros(len(nodes), np.bool_)
-    places = np.minimum(np.searchsorted(others, nodes), len(others) - 1)
-    found: Bools = others[places] == nodes
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,25 +41,14 @@ class Seeds:
     def stated(
         cls, nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], clamped: Bools
     ) -> Seeds:
-        """Return what labels say that count alike; O(m log m).
+        """Return what labels say that count alike; O(labels + n + C).
 
         Args:
-            nodes: (labels,), the node of each.
-            classes: (labels,), the class it states, less than 2³¹.
+            nodes: int (labels,), the node of each, less than n.
+            classes: int (labels,), the class it states, less than C.
             clamped: bool (labels,), alike for the labels of one node.
         """
-        keys, first, counts = np.unique(
-            nodes.astype(np.int64) << 31 | classes, return_index=True, return_counts=True
-        )
-        of_entry = keys >> 31
-        starts = np.flatnonzero(np.diff(of_entry, prepend=-1))
-        labelled = of_entry[starts]
-        totals = np.add.reduceat(counts, starts) if len(starts) else counts
-        starts = np.append(starts, len(keys))
-        shares = (counts / np.repeat(totals, np.diff(starts))).astype(np.float32)
-        return cls(
-            labelled, starts, (keys & (2**31 - 1)).astype(np.int32), shares, clamped[first[starts[:-1]]]
-        )
+        return cls(*_stated(nodes, classes, clamped))
 
     def __len__(self) -> int:
         """Number of labelled nodes."""
@@ -76,12 +56,19 @@ class Seeds:
 
     def __getitem__(self, places: npt.NDArray[np.integer]) -> Seeds:
         """Return the seeds of the nodes at these places, rising, of `nodes`."""
-        counts = np.diff(self.starts)[places]
+        first = self.starts[places]
+        counts = self.starts[places + 1] - first
         starts = np.concatenate([[0], np.cumsum(counts)])
-        entries = np.arange(starts[-1]) + np.repeat(self.starts[places] - starts[:-1], counts)
+        entries = np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts)
         return Seeds(
             self.nodes[places], starts, self.classes[entries], self.shares[entries], self.clamped[places]
         )
+
+    def of(self, nodes: Int64) -> Seeds:
+        """Return the seeds of those of some nodes, which rise, that have any; O(m' log m) for m' nodes."""
+        places = np.searchsorted(self.nodes, nodes)
+        places = places[places < len(self)]
+        return self[places[self.nodes[places] == nodes[: len(places)]]]
 
     @cached_property
     def owners(self) -> Int64:
@@ -106,6 +93,45 @@ class Seeds:
             (other.nodes, other.starts, other.classes, other.shares, other.clamped),
         )
         return found
+
+
+@njit(nogil=True, cache=True)
+def _stated(nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], clamped: Bools) -> _Columns:
+    """Return what `Seeds.stated` does, by counting: sorting takes ten times as long."""
+    order = _counted(nodes, _counted(classes, np.arange(len(nodes))))
+    found, starts = np.empty(len(nodes), np.int64), np.empty(len(nodes) + 1, np.int64)
+    stated, counts = np.empty(len(nodes), np.int32), np.zeros(len(nodes), np.int64)
+    fixed = np.empty(len(nodes), np.bool_)
+    m = e = 0
+    for i in order:
+        is_new = m == 0 or found[m - 1] != nodes[i]
+        if is_new:
+            found[m], starts[m], fixed[m] = nodes[i], e, clamped[i]
+            m += 1
+        if is_new or stated[e - 1] != classes[i]:
+            stated[e] = classes[i]
+            e += 1
+        counts[e - 1] += 1
+    starts[m] = e
+    shares = np.empty(e, np.float32)
+    for place in range(m):
+        entries = slice(starts[place], starts[place + 1])
+        shares[entries] = counts[entries] / counts[entries].sum()
+    return found[:m], starts[: m + 1], stated[:e], shares, fixed[:m]
+
+
+@njit(nogil=True, cache=True)
+def _counted(keys: npt.NDArray[np.integer], order: Int64) -> Int64:
+    """Return a number of things in the order of their keys, and within one key as in `order`."""
+    ends = np.zeros(keys.max() + 2 if len(keys) else 1, np.int64)
+    for key in keys:
+        ends[key + 1] += 1
+    ends = np.cumsum(ends)
+    sorted_ = np.empty(len(order), np.int64)
+    for i in order:
+        sorted_[ends[keys[i]]] = i
+        ends[keys[i]] += 1
+    return sorted_
 
 
 @njit(nogil=True, cache=True)
@@ -134,6 +160,6 @@ def _differing(mine: _Columns, theirs: _Columns) -> Int64:
 
 def compile_kernels() -> None:
     """Compile them, or load them from the cache."""
-    node = np.zeros(1, np.int64)
+    node = np.zeros(1, np.int32)
     seeds = Seeds.stated(node, node, node == 0)
     seeds.differing(seeds)

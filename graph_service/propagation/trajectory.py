@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.backwards import Reverse, backwards
-from graph_service.propagation.seeds import Seeds, among
+from graph_service.propagation.seeds import Seeds
 from graph_service.propagation.states import Change, States
 
 __all__ = ["Trajectory"]
@@ -75,7 +75,7 @@ class Trajectory(Generic[S]):
         self.states.rows[0, changed] = 0
         self._clamped[changed] = False
         self.states.room[:, changed] = -1
-        if not self._place(seeds[np.flatnonzero(among(seeds.nodes, changed))]):
+        if not self._place(seeds.of(changed)):
             return None
         moved = np.ascontiguousarray(moved + self.states.masses(changed))
         change = Change(changed, moved, self._clamped[changed])
