@@ -90,7 +90,7 @@ class Tables:
         match event:
             case SamplesAdded(ids=ids, vectors=vectors):
                 checks.dimension(vectors, self.encoder.dimension)
-                self._check_room(len(set(ids) - self.row_of.keys()), 0, limits)
+                self._check_room(sum(sample not in self.row_of for sample in set(ids)), 0, limits)
             case SamplesRemoved(ids=ids):
                 self._check_known(ids, "sample_ids[{}]")
             case VectorsStaged() | VectorsDiscarded() | EncoderChanged():

@@ -19,7 +19,7 @@ _NO_TOUCHES = (np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.floa
 
 
 class ExactIndex:
-    """The reference, and the faster index up to some 100,000 nodes.
+    """The reference, and the faster index up to some 50,000 nodes.
 
     It keeps one bool a slot and nothing else, so adding and removing are free and a search of m queries
     over n slots of d dimensions costs O(m n d), in one product whether or not touches are wanted.
