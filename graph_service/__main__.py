@@ -22,6 +22,7 @@ from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
 from graph_service.neighbours import warm_up as neighbours
 from graph_service.pooling import warm_up as pooling
+from graph_service.process import tune
 from graph_service.propagation import warm_up as propagation
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
 from graph_service.suggestion import warm_up as suggestion
@@ -33,10 +34,6 @@ _logger = logging.getLogger("graph_service")
 
 _HEALTH_EVERY = 1.0
 """Seconds between two looks at the log."""
-_TURN = 0.0005
-"""Seconds of Python after which a thread gives way: a caller is not to wait, at Python's own 5 ms a turn,
-while the answers to the next questions are made."""
-
 _LEASED_BYTES = 1280
 """The most that a leased sample takes in an answer: its id, its lease's, and a name."""
 
@@ -183,7 +180,7 @@ def main() -> int:
     logging.basicConfig(
         level=arguments.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    sys.setswitchinterval(_TURN)
+    tune()
     # Until the server listens and handles signals itself: leave in good order, so that the store stops too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ExitStack() as held:

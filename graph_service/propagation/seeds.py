@@ -48,7 +48,9 @@ class Seeds:
             classes: int (labels,), the class it states, less than C.
             clamped: bool (labels,), alike for the labels of one node.
         """
-        return cls(*_stated(nodes, classes, clamped))
+        # Copies are of one type, for which the kernel is compiled.
+        columns = nodes.astype(np.int32), classes.astype(np.int32), clamped.copy()
+        return cls(*_stated(*columns))
 
     def __len__(self) -> int:
         """Number of labelled nodes."""
@@ -120,7 +122,7 @@ def _stated(nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], cl
 
 
 @njit(nogil=True, cache=True)
-def _counted(keys: npt.NDArray[np.integer], order: Int64) -> Int64:
+def _counted(keys: Int32, order: Int64) -> Int64:
     """Return a number of things in the order of their keys, and within one key as in `order`."""
     ends = np.zeros(keys.max() + 2 if len(keys) else 1, np.int64)
     for key in keys:
