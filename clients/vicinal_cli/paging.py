@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
+from vicinal.hosts import is_loopback
 from vicinal_cli.errors import CliError
 
-__all__ = ["TOKEN_VARIABLE", "ImageFolders", "PagePort", "PageToken", "check_folders", "token_for", "url_of"]
+__all__ = ["TOKEN_VARIABLE", "ImageFolders", "PagePort", "PageToken", "check_folders", "token_for"]
 
 TOKEN_VARIABLE = "VICINAL_PAGE_TOKEN"  # noqa: S105 (the variable's name)
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ANY = ("0.0.0.0", "::")  # noqa: S104
 
 PagePort = Annotated[
     int | None,
@@ -51,20 +47,7 @@ ImageFolders = Annotated[
 
 def token_for(host: str, given: str | None) -> str:
     """Return the token that a page on `host` asks for: empty where only this machine can reach it."""
-    return given or ("" if host in _LOOPBACK else secrets.token_urlsafe(16))
-
-
-def url_of(host: str, address: str, token: str) -> str:
-    """Return what to open in a browser, by this machine's name where others may.
-
-    Args:
-        host: where the page listens.
-        address: HOST:PORT at which this machine reaches it.
-        token: what it asks for; may be empty.
-    """
-    if host in _ANY:
-        address = f"{socket.gethostname()}:{address.rpartition(':')[2]}"
-    return f"http://{address}/" + (f"?token={quote(token, safe='')}" if token else "")
+    return given or ("" if is_loopback(host) else secrets.token_urlsafe(16))
 
 
 def check_folders(images: Sequence[str]) -> None:

@@ -8,9 +8,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-__all__ = ["SECRET_HEADER", "Guard", "is_loopback", "webhook_secret"]
+__all__ = ["SECRET_HEADER", "Guard", "webhook_secret"]
 
 SECRET_HEADER = "X-Vicinal-Secret"  # noqa: S105 (the name of a header)
 """Header that webhooks of ours carry: Label Studio sends none of its own with them."""
@@ -22,16 +21,6 @@ def webhook_secret(token: str, project: int) -> str:
     It follows from the token, which both `connect` and `serve` know, so that it need not be kept anywhere.
     """
     return hmac.new(token.encode(), f"vicinal webhook of {project}".encode(), hashlib.sha256).hexdigest()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`, where a server is bound."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)

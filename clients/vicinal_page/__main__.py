@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from vicinal.hosts import url_of
 from vicinal_page.serving import serve
-from vicinal_page.settings import Settings, folders, url_of
+from vicinal_page.settings import Settings, folders
 
 TOKEN = "VICINAL_PAGE_TOKEN"  # noqa: S105 (the variable's name)
 
@@ -30,7 +31,7 @@ def main() -> int:
 
     def say(port: int) -> None:
         if given.port_file is None:
-            print(f"the page: {url_of(settings, port)}", file=sys.stderr, flush=True)
+            print(f"the page: {url_of(settings.host, port, settings.token)}", file=sys.stderr, flush=True)
             return
         partial = given.port_file.with_suffix(".partial")
         partial.write_text(str(port))

@@ -15,8 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from vicinal.hosts import is_loopback
 from vicinal_page.answers import refusal
-from vicinal_page.settings import is_loopback
 
 __all__ = ["COOKIE", "Guard"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
-__all__ = ["AUDIT_SHARE", "DEFAULT_PORT", "SURE", "TARGETS", "Settings", "folders", "is_loopback", "url_of"]
+from vicinal.hosts import is_loopback
+
+__all__ = ["AUDIT_SHARE", "DEFAULT_PORT", "SURE", "TARGETS", "Settings", "folders"]
 
 DEFAULT_PORT = 50050
 AUDIT_SHARE = 0.2
@@ -17,9 +17,6 @@ SURE = 0.9
 """Confidence from which a belief counts as sure."""
 TARGETS = (0.8, 0.9, 0.95, 0.99)
 """Accuracies for which the page says how many more audited labels they take."""
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ANY = ("0.0.0.0", "::")  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -64,15 +61,3 @@ def folders(given: Iterable[str]) -> dict[str, Path]:
             raise ValueError(f"--images {one}: no such folder")
         found["" if is_plain else name] = folder
     return found
-
-
-def url_of(settings: Settings, port: int) -> str:
-    """Return the address to open, by this machine's name where others may, with the token if there is one."""
-    host = socket.gethostname() if settings.host in _ANY else settings.host
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}/" + (f"?token={quote(settings.token, safe='')}" if settings.token else "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches `host`."""
-    return host in _LOOPBACK

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from vicinal.hosts import is_loopback
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
 from vicinal_cli.console import note
 from vicinal_cli.elsewhere import is_elsewhere
@@ -110,7 +111,7 @@ def serve(
     """
     require("vicinal label-studio", "label-studio", *LABEL_STUDIO)
     from vicinal_label_studio.bridge import Wishes
-    from vicinal_label_studio.guard import Guard, is_loopback, webhook_secret
+    from vicinal_label_studio.guard import Guard, webhook_secret
     from vicinal_label_studio.importing import FetchRules
     from vicinal_label_studio.serving import Place, Sides
     from vicinal_label_studio.serving import serve as run

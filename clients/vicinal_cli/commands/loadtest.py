@@ -43,7 +43,7 @@ def loadtest(
     during_propagation: flags.DuringPropagation = False,
     workers: flags.Workers = 1,
     max_p99: flags.MaxP99 = 1.0,
-    trial: flags.Trial = 10,
+    trial: flags.Trial = 30,
     timeout: flags.Timeout = 30,
     most: flags.Most = 1_000,
     target: flags.TargetAddress = None,

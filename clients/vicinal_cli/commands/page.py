@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vicinal.hosts import url_of
 from vicinal_cli.connect import DEFAULT_GRAPH, graph_client
 from vicinal_cli.console import note
 from vicinal_cli.errors import CliError
@@ -34,14 +35,14 @@ def page(
     """
     require("vicinal page", "page", *PAGE)
     from vicinal_page.serving import serve
-    from vicinal_page.settings import Settings, folders, url_of
+    from vicinal_page.settings import Settings, folders
 
     check_folders(images or [])
     with graph_client(graph):
         pass
     settings = Settings(graph, host, page_port, folders(images or []), token_for(host, page_token))
     try:
-        serve(settings, lambda port: note(f"Label in a browser: {url_of(settings, port)}"))
+        serve(settings, lambda port: note(f"Label in a browser: {url_of(host, port, settings.token)}"))
     except OSError as error:
         raise CliError(
             f"the page cannot listen on {host}: {error.strerror}", "choose another --page-port"

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from vicinal.hosts import url_of
 from vicinal_cli.connect import DEFAULT_EMBED, DEFAULT_GRAPH
 from vicinal_cli.console import note, stdout
 from vicinal_cli.needs import EMBED, GRAPH, PAGE, are_installed, require
@@ -22,7 +23,6 @@ from vicinal_cli.paging import (
     PageToken,
     check_folders,
     token_for,
-    url_of,
 )
 from vicinal_cli.up.pair import PairOptions, run_pair
 from vicinal_cli.up.service import ServiceSpec
@@ -158,7 +158,7 @@ def _encoders(files: list[Path], folder: Path | None) -> list[str]:
 def _say_serving(host: str, token: str, embed: str, graph: str, page: str = "") -> None:
     note("vicinal is up: both services are SERVING; Ctrl-C stops them.")
     if page:
-        note(f"Label in a browser: {url_of(host, page, token)}")
+        note(f"Label in a browser: {url_of(host, int(page.rpartition(':')[2]), token)}")
     if (embed, graph) != (DEFAULT_EMBED, DEFAULT_GRAPH):
         note("In other terminals, say where they are:")
     elif stdout.is_terminal:

@@ -129,7 +129,10 @@ MaxP99 = Annotated[
         help="A rate is sustained only if 99% of the clicks take at most this.",
     ),
 ]
-Trial = Annotated[float, _load(min=1, metavar="SECONDS", help="How long one rate is tried.")]
+Trial = Annotated[
+    float,
+    _load(min=1, metavar="SECONDS", help="How long one rate is tried; short trials let too high rates through."),
+]
 Timeout = Annotated[float, _load(min=0.1, metavar="SECONDS", help="After which a call counts as failed.")]
 Most = Annotated[
     int,
