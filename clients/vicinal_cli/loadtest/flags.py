@@ -131,7 +131,9 @@ MaxP99 = Annotated[
 ]
 Trial = Annotated[
     float,
-    _load(min=1, metavar="SECONDS", help="How long one rate is tried; short trials let too high rates through."),
+    _load(
+        min=1, metavar="SECONDS", help="How long one rate is tried; short trials let too high rates through."
+    ),
 ]
 Timeout = Annotated[float, _load(min=0.1, metavar="SECONDS", help="After which a call counts as failed.")]
 Most = Annotated[
