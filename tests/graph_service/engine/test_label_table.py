@@ -37,6 +37,11 @@ def test_columns_are_in_order_after_every_change(data):
             labels = {other: label for other, label in labels.items() if other[0] != row}
         elif what == "look":
             assert stated(table) == [(key, *labels[key]) for key in sorted(labels)]
+        verified = [key[0] for key, (_, trust) in labels.items() if trust is Trust.VERIFIED]
+        assert table.has(row, who) == ((row, codes.get(who, -1)) in labels)
+        assert table.is_verified(row) == (row in verified)
+        assert table.count(Trust.VERIFIED) == len(verified)
+        assert table.count(Trust.GIVEN) == len(labels) - len(verified)
     assert stated(table) == [(key, *labels[key]) for key in sorted(labels)]
 
 
