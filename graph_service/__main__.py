@@ -22,7 +22,7 @@ from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
 from graph_service.neighbours import warm_up as neighbours
 from graph_service.pooling import warm_up as pooling
-from graph_service.process import tune
+from graph_service.process import settle, tune
 from graph_service.propagation import warm_up as propagation
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
 from graph_service.suggestion import warm_up as suggestion
@@ -162,6 +162,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(opening, _warm_up)
         await loop.run_in_executor(opening, engine.open)
+        settle()
         watch = asyncio.create_task(_watch(engine, server))
 
     async def on_stop() -> None:

@@ -1,11 +1,12 @@
-"""How the threads of this process share its processor and its memory."""
+"""How this process uses its processor and its memory."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
-__all__ = ["tune"]
+__all__ = ["settle", "tune"]
 
 _TURN = 0.0005
 """Seconds of Python after which a thread gives way: a caller is not to wait, at Python's own 5 ms a turn,
@@ -24,3 +25,13 @@ def tune() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone has it
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
+
+
+def settle() -> None:
+    """Let the cycle collector pass over what there is by now, for good.
+
+    Hundreds of thousands of objects are those of modules and compiled kernels. To look at them all, now and
+    then, stopped every thread for 0.1 s.
+    """
+    gc.collect()
+    gc.freeze()

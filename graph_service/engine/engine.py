@@ -186,14 +186,14 @@ class Engine(EncoderCases, LeaseCases, WatchCases):
     ) -> suggesting.Suggestions:
         """Choose the samples to label next; with terms, lease them."""
         dataset, asked = self._datasets.get(name), self._checked(wanted, exclude)
-        snapshot = dataset.finished(min_revision)
-        choose = partial(suggesting.suggestions, snapshot, **asked)
+        newest = partial(dataset.finished, min_revision)
+        leased = dataset.leases.rows(self._clock())
+        if lease is None and not len(leased):
+            return dataset.suggestions.answer(newest, exclude=tuple(exclude), **asked)
+        choose = partial(suggesting.suggestions, newest(), **asked)
         if lease is not None:
             return self._leased(dataset, lease, choose, exclude)
-        leased = dataset.leases.rows(self._clock())
-        if len(leased):
-            return choose(exclude=exclude, leased=leased)
-        return dataset.suggestions.answer(snapshot, exclude=tuple(exclude), **asked)
+        return choose(exclude=exclude, leased=leased)
 
     def suggested(
         self, name: str, min_revision: int, *, exclude: Collection[str], **wanted: Unpack[suggesting.Wanted]

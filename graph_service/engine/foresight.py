@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ __all__ = ["Foresight"]
 _logger = logging.getLogger(__name__)
 
 A = TypeVar("A")
+_Question = tuple[tuple[str, Any], ...]
 
 _KEPT = 8
 """Answers kept beside one snapshot."""
@@ -26,6 +28,10 @@ class Foresight(Generic[A]):
     as soon as that is finished: once for each time that someone asked, so that nothing piles up. Who asks
     meanwhile waits for it.
 
+    One answer is made at a time. Who had to wait for his turn takes the newest that others were given, if
+    it is not older than the snapshot he came for: where many ask, and snapshots follow faster than answers
+    can be made, each would else hold up all the others.
+
     Args:
         make: makes an answer from a snapshot and arguments by name; to equal ones always the same.
     """
@@ -33,45 +39,68 @@ class Foresight(Generic[A]):
     def __init__(self, make: Callable[..., A]) -> None:
         self._make = make
         self._asked: dict[str, Any] | None = None
+        self._turn = threading.Lock()
+        self._latest: dict[_Question, tuple[int, A]] = {}  # the revision it is about, and the answer
 
-    def answer(self, snapshot: Snapshot, **question: Any) -> A:
-        """Return the answer, which is made if it is not at hand.
+    def answer(self, newest: Callable[[], Snapshot], **question: Any) -> A:
+        """Return an answer about the newest snapshot or a later one, which is made if it is not at hand.
 
         Args:
-            snapshot: what it is about.
+            newest: returns the snapshot that it is about at least.
             question: what `make` is to be told; hashable.
         """
         self._asked = question
-        return self._answer(snapshot, question)
+        snapshot = newest()
+        cell = _cell(snapshot, question)
+        if cell.made:
+            return self._value(cell, snapshot, question)
+        with self._turn:
+            latest = self._latest.get(_key(question))
+            if latest is not None and latest[0] >= snapshot.revision:
+                return latest[1]
+            return self._answer(newest(), question)
 
     def at_hand(self, snapshot: Snapshot, **question: Any) -> A | None:
         """Return the answer if it is made."""
-        cell: Cell[A] | None = snapshot.answers.get(_key(snapshot, question))
-        if cell is None or not cell.made:
+        cell = _cell(snapshot, question)
+        if not cell.made:
             return None
         self._asked = question
         return self._value(cell, snapshot, question)
 
     def prepare(self, snapshot: Snapshot) -> None:
-        """Answer what was asked last, if it was asked since this was last done."""
-        question, self._asked = self._asked, None
-        if question is not None:
-            try:
-                self._answer(snapshot, question)
-            except Exception:  # who asks will see it again
-                _logger.exception("revision %d: an answer could not be made ahead", snapshot.revision)
+        """Answer what was asked last, if it was asked since this was last done and nobody makes one."""
+        question = self._asked
+        if question is None or not self._turn.acquire(blocking=False):
+            return
+        self._asked = None
+        try:
+            self._answer(snapshot, question)
+        except Exception:  # who asks will see it again
+            _logger.exception("revision %d: an answer could not be made ahead", snapshot.revision)
+        finally:
+            self._turn.release()
 
     def _answer(self, snapshot: Snapshot, question: dict[str, Any]) -> A:
-        answers, key = snapshot.answers, _key(snapshot, question)
+        """Make the answer about this snapshot, if nobody has; for who has the turn."""
+        answers, key = snapshot.answers, (snapshot.revision, _key(question))
         if key not in answers and len(answers) >= _KEPT:
             answers.clear()
-        cell: Cell[A] = answers.setdefault(key, Cell())  # one for all threads
-        return self._value(cell, snapshot, question)
+        answer = self._value(answers.setdefault(key, Cell()), snapshot, question)
+        if len(self._latest) >= _KEPT:
+            self._latest = {}
+        self._latest[_key(question)] = snapshot.revision, answer
+        return answer
 
     def _value(self, cell: Cell[A], snapshot: Snapshot, question: dict[str, Any]) -> A:
         return cell.value(lambda: self._make(snapshot, **question))
 
 
-def _key(snapshot: Snapshot, question: dict[str, Any]) -> tuple[Any, ...]:
+def _cell(snapshot: Snapshot, question: dict[str, Any]) -> Cell[Any]:
+    """Return the room of an answer, which may be one that nobody else sees if nothing was asked."""
     # Snapshots that differ in their revision alone may share their answers' room.
-    return snapshot.revision, *sorted(question.items())
+    return snapshot.answers.get((snapshot.revision, _key(question))) or Cell()
+
+
+def _key(question: dict[str, Any]) -> _Question:
+    return tuple(sorted(question.items()))

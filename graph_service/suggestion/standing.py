@@ -33,6 +33,7 @@ class Standing:
 
     def __init__(self, features: Float32, sample: Int32) -> None:
         self._features = features
+        self._sample = sample
         self._columns = np.ascontiguousarray(whole(features[sample]).T)
         self._labelled: Bools = np.zeros(len(features), np.bool_)
         self._nearest = np.full(len(sample), -np.inf, np.float32)
@@ -41,8 +42,9 @@ class Standing:
     def represented(self, labelled: Bools, picks: Int32) -> Float64:
         """Return the share of all nodes that are nearer to each pick than to any labelled node or other pick.
 
-        O(s p) for each pick and each node that has come by a label since the call before. Where labels have
-        gone, those of the sample that were nearest to one are compared with all labelled nodes again.
+        A node with a label is nearest to itself. O(s p) for each pick and each node that has come by a label
+        since the call before, where s counts those of the sample without one. Where labels have gone, those
+        of the sample that were nearest to one are compared with all labelled nodes again.
 
         Args:
             labelled: bool (n,), nodes with a label.
@@ -64,11 +66,12 @@ class Standing:
     def _follow(self, labelled: Bools) -> None:
         changed = np.flatnonzero(self._labelled != labelled)
         gone = changed[self._labelled[changed]]
-        if len(gone):
-            bereft = np.flatnonzero(np.isin(self._holder, gone))
-            self._nearest[bereft] = -np.inf
-            self._compare(bereft, np.flatnonzero(self._labelled & labelled))
-        self._compare(np.arange(len(self._nearest)), changed[labelled[changed]])
+        bereft = np.flatnonzero(np.isin(self._holder, gone) if len(gone) else np.zeros(0))
+        self._nearest[bereft], self._holder[bereft] = -np.inf, -1
+        own = labelled[self._sample]
+        self._nearest[own], self._holder[own] = np.inf, self._sample[own]
+        self._compare(bereft[~own[bereft]], np.flatnonzero(self._labelled & labelled))
+        self._compare(np.flatnonzero(~own), changed[labelled[changed]])
         self._labelled = labelled.copy()
 
     def _compare(self, places: Ints, nodes: Ints) -> None:

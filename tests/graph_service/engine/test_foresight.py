@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,10 @@ class Answers:
         return snapshot.revision, question
 
 
+def at(state):
+    return lambda: state
+
+
 @pytest.fixture
 def answers():
     return Answers()
@@ -35,16 +40,16 @@ def answers():
 def test_equal_questions_are_answered_once(answers):
     foresight, state = Foresight(answers), State(1)
     for _ in range(3):
-        assert foresight.answer(state, a=1, b="x") == (1, {"a": 1, "b": "x"})
-        assert foresight.answer(state, b="x", a=1) == (1, {"a": 1, "b": "x"})
-    foresight.answer(state, a=2, b="x")
+        assert foresight.answer(at(state), a=1, b="x") == (1, {"a": 1, "b": "x"})
+        assert foresight.answer(at(state), b="x", a=1) == (1, {"a": 1, "b": "x"})
+    foresight.answer(at(state), a=2, b="x")
     assert len(answers.made) == 2
 
 
 def test_the_last_question_is_answered_ahead_once_for_each_time_it_was_asked(answers):
     foresight = Foresight(answers)
-    foresight.answer(State(1), a=1)
-    foresight.answer(State(1), a=2)
+    foresight.answer(at(State(1)), a=1)
+    foresight.answer(at(State(1)), a=2)
     second, third = State(2), State(3)
     foresight.prepare(second)
     foresight.prepare(third)
@@ -59,9 +64,9 @@ def test_the_last_question_is_answered_ahead_once_for_each_time_it_was_asked(ans
 def test_states_of_two_revisions_that_share_their_room_have_answers_of_their_own(answers):
     foresight, first = Foresight(answers), State(1)
     second = State(2, first.answers)
-    assert foresight.answer(first, a=1)[0] == 1
+    assert foresight.answer(at(first), a=1)[0] == 1
     assert foresight.at_hand(second, a=1) is None
-    assert foresight.answer(second, a=1)[0] == 2
+    assert foresight.answer(at(second), a=1)[0] == 2
 
 
 def test_who_asks_while_it_is_made_waits_for_it(callers):
@@ -74,36 +79,83 @@ def test_who_asks_while_it_is_made_waits_for_it(callers):
         return 7
 
     foresight, state = Foresight(make), State(2)
-    asking = [callers.submit(foresight.answer, state, a=1)]
+    asking = [callers.submit(foresight.answer, at(state), a=1)]
     assert began.wait(30)
     assert foresight.at_hand(state, a=1) is None
-    asking.append(callers.submit(foresight.answer, state, a=1))
+    asking.append(callers.submit(foresight.answer, at(state), a=1))
     gate.set()
     assert [one.result(30) for one in asking] == [7, 7]
     assert len(made) == 1
 
 
+def test_who_had_to_wait_takes_the_newest_that_others_were_given(callers):
+    began, gate, made = threading.Event(), threading.Event(), []
+
+    def make(snapshot, **question):
+        made.append(snapshot.revision)
+        began.set()
+        assert gate.wait(30)
+        return snapshot.revision
+
+    states = [State(1)]
+    foresight = Foresight(make)
+    asking = [callers.submit(foresight.answer, lambda: states[-1], a=1)]
+    assert began.wait(30)
+    came = [threading.Event() for _ in range(3)]
+
+    def newest(i):
+        came[i].set()
+        return states[-1]
+
+    for i in range(3):  # each comes for a later one
+        states.append(State(i + 2))
+        asking.append(callers.submit(foresight.answer, partial(newest, i), a=1))
+        assert came[i].wait(30)
+    gate.set()
+    assert [one.result(30) for one in asking] == [1, 4, 4, 4]
+    assert made == [1, 4]
+
+
+def test_nothing_is_made_ahead_while_an_answer_is_made(callers):
+    began, gate, made = threading.Event(), threading.Event(), []
+
+    def make(snapshot, **question):
+        made.append(snapshot.revision)
+        began.set()
+        assert gate.wait(30)
+
+    foresight, later = Foresight(make), State(2)
+    asking = callers.submit(foresight.answer, at(State(1)), a=1)
+    assert began.wait(30)
+    foresight.prepare(later)
+    assert made == [1]
+    gate.set()
+    asking.result(30)
+    foresight.prepare(later)
+    assert made == [1, 2]
+
+
 def test_what_fails_ahead_fails_again_for_who_asks(answers):
     foresight, state = Foresight(answers), State(2)
     with pytest.raises(MemoryError):
-        foresight.answer(State(1), fails=True)
+        foresight.answer(at(State(1)), fails=True)
     foresight.prepare(state)
     with pytest.raises(MemoryError):
-        foresight.answer(state, fails=True)
+        foresight.answer(at(state), fails=True)
 
 
 def test_few_answers_are_kept(answers):
     foresight, state = Foresight(answers), State(1)
     for a in range(100):
-        foresight.answer(state, a=a)
+        foresight.answer(at(state), a=a)
     assert len(state.answers) <= 8
 
 
 def test_what_is_at_hand_is_not_made_again_however_many_answers_are_kept(answers):
     foresight, state = Foresight(answers), State(1)
     for a in range(8):
-        foresight.answer(state, a=a)
+        foresight.answer(at(state), a=a)
     for a in range(8):
         assert foresight.at_hand(state, a=a) == (1, {"a": a})
-        assert foresight.answer(state, a=a) == (1, {"a": a})
+        assert foresight.answer(at(state), a=a) == (1, {"a": a})
     assert len(answers.made) == 8
