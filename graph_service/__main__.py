@@ -161,8 +161,8 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(opening, _warm_up)
+        settle()  # before there are datasets, which the collector has to free once they are deleted
         await loop.run_in_executor(opening, engine.open)
-        settle()
         watch = asyncio.create_task(_watch(engine, server))
 
     async def on_stop() -> None:

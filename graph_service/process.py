@@ -20,6 +20,7 @@ def tune() -> None:
 
     Of its own accord glibc gives them eight heaps a core. Arrays that one thread makes and another lets go
     leave holes in each, which grew by 0.5 MB a second under load, and cost more time than one lock does.
+    MALLOC_ARENA_MAX of the environment is overridden.
     """
     sys.setswitchinterval(_TURN)
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone has it
@@ -28,10 +29,10 @@ def tune() -> None:
 
 
 def settle() -> None:
-    """Let the cycle collector pass over what there is by now, for good.
+    """Let the cycle collector pass over what there is by now, for good: nothing of it can be freed by it.
 
-    Hundreds of thousands of objects are those of modules and compiled kernels. To look at them all, now and
-    then, stopped every thread for 0.1 s.
+    For when there are modules and compiled kernels alone, hundreds of thousands of objects. To look at them
+    all, now and then, stopped every thread for 0.1 s.
     """
     gc.collect()
     gc.freeze()

@@ -187,13 +187,14 @@ class Engine(EncoderCases, LeaseCases, WatchCases):
         """Choose the samples to label next; with terms, lease them."""
         dataset, asked = self._datasets.get(name), self._checked(wanted, exclude)
         newest = partial(dataset.finished, min_revision)
-        leased = dataset.leases.rows(self._clock())
-        if lease is None and not len(leased):
-            return dataset.suggestions.answer(newest, exclude=tuple(exclude), **asked)
+        if lease is None and not len(dataset.leases.rows(self._clock())):
+            found = dataset.suggestions.answer(newest, exclude=tuple(exclude), **asked)
+            if not len(dataset.leases.rows(self._clock())):  # nor came one meanwhile
+                return found
         choose = partial(suggesting.suggestions, newest(), **asked)
         if lease is not None:
             return self._leased(dataset, lease, choose, exclude)
-        return choose(exclude=exclude, leased=leased)
+        return choose(exclude=exclude, leased=dataset.leases.rows(self._clock()))
 
     def suggested(
         self, name: str, min_revision: int, *, exclude: Collection[str], **wanted: Unpack[suggesting.Wanted]

@@ -28,9 +28,9 @@ class Foresight(Generic[A]):
     as soon as that is finished: once for each time that someone asked, so that nothing piles up. Who asks
     meanwhile waits for it.
 
-    One answer is made at a time. Who had to wait for his turn takes the newest that others were given, if
-    it is not older than the snapshot he came for: where many ask, and snapshots follow faster than answers
-    can be made, each would else hold up all the others.
+    One answer is made at a time, to whatever question. Who had to wait for his turn takes the newest that
+    others were given to his question, if it is not older than the snapshot he came for: where many ask, and
+    snapshots follow faster than answers can be made, each would else hold up all the others.
 
     Args:
         make: makes an answer from a snapshot and arguments by name; to equal ones always the same.
@@ -70,10 +70,9 @@ class Foresight(Generic[A]):
 
     def prepare(self, snapshot: Snapshot) -> None:
         """Answer what was asked last, if it was asked since this was last done and nobody makes one."""
-        question = self._asked
-        if question is None or not self._turn.acquire(blocking=False):
+        if self._asked is None or not self._turn.acquire(blocking=False):
             return
-        self._asked = None
+        question, self._asked = self._asked, None
         try:
             self._answer(snapshot, question)
         except Exception:  # who asks will see it again
@@ -97,7 +96,7 @@ class Foresight(Generic[A]):
 
 
 def _cell(snapshot: Snapshot, question: dict[str, Any]) -> Cell[Any]:
-    """Return the room of an answer, which may be one that nobody else sees if nothing was asked."""
+    """Return the room of an answer; where there is none yet, an empty one that is not kept."""
     # Snapshots that differ in their revision alone may share their answers' room.
     return snapshot.answers.get((snapshot.revision, _key(question))) or Cell()
 

@@ -103,7 +103,7 @@ class LabelTable:
             self._change(row, code, label, None)
 
     def columns(self) -> LabelColumns:
-        """Return all labels by sample and annotator; O(m)."""
+        """Return all labels by sample and annotator; O(m + c log c) after c changes."""
         self._settle()
         keys, classes, trusts = self._settled
         return LabelColumns(
@@ -144,7 +144,7 @@ class LabelTable:
             self._settle()
 
     def _settle(self) -> None:
-        """Bring the changes into the arrays; O(m)."""
+        """Bring the changes into the arrays."""
         if self._changed:
             changes = [
                 (row << _CODE_BITS | code, *(label or (_GONE, _GONE)))

@@ -13,11 +13,12 @@ class Admission:
     """Admits calls until too many, or too many request bytes, are under way. For one event loop.
 
     Args:
-        most_calls: calls under way at one time.
+        most_calls: calls under way at one time: some seconds of many annotators' clicks, so that a pause
+            while new samples are taken in delays calls and refuses none.
         most_bytes: bytes of their requests together; one call is always admitted.
     """
 
-    def __init__(self, most_calls: int = 256, most_bytes: int = 512 * 1024 * 1024) -> None:
+    def __init__(self, most_calls: int = 1024, most_bytes: int = 512 * 1024 * 1024) -> None:
         self._most_calls = most_calls
         self._most_bytes = most_bytes
         self._calls = 0

@@ -16,6 +16,7 @@ Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 Ints = npt.NDArray[np.int64]
 
+_FEW = 8
 _BLOCK = 1024
 """Labelled nodes compared at a time: bounds the temporary memory."""
 
@@ -66,12 +67,14 @@ class Standing:
     def _follow(self, labelled: Bools) -> None:
         changed = np.flatnonzero(self._labelled != labelled)
         gone = changed[self._labelled[changed]]
-        bereft = np.flatnonzero(np.isin(self._holder, gone) if len(gone) else np.zeros(0))
+        bereft = np.flatnonzero(np.isin(self._holder, gone))
         self._nearest[bereft], self._holder[bereft] = -np.inf, -1
         own = labelled[self._sample]
         self._nearest[own], self._holder[own] = np.inf, self._sample[own]
         self._compare(bereft[~own[bereft]], np.flatnonzero(self._labelled & labelled))
-        self._compare(np.flatnonzero(~own), changed[labelled[changed]])
+        come = changed[labelled[changed]]
+        # Those with labels of their own hold all that can be had: to leave them out pays for many nodes only.
+        self._compare(np.flatnonzero(~own) if len(come) > _FEW else np.arange(len(own)), come)
         self._labelled = labelled.copy()
 
     def _compare(self, places: Ints, nodes: Ints) -> None:

@@ -118,6 +118,20 @@ def test_no_suggestion_names_what_is_leased_nor_a_copy_of_it(engine, strategy, l
     assert lease(engine, "three", 5).lease is None
 
 
+def test_who_waits_for_suggestions_gets_nothing_that_is_leased_meanwhile(engine, monkeypatch):
+    dataset = engine._datasets.get("d")
+    answer, held = dataset.suggestions.answer, []
+
+    def answer_late(newest, **question):
+        held.extend(map(original, ids(lease(engine, "one"))))
+        return answer(newest, **question)
+
+    monkeypatch.setattr(dataset.suggestions, "answer", answer_late)
+    found = set(map(original, ids(suggest(engine))))
+    assert len(held) == len(found) == 5
+    assert not set(held) & found
+
+
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("labels", [0, 9])
 def test_a_repeated_request_gets_what_it_still_holds(engine, clock, strategy, labels):
