@@ -170,8 +170,9 @@ def _with_changes(
     between = places[new] - np.searchsorted(gone, places[new])
 
     def changed(column: Column, values: npt.NDArray[np.int64]) -> Column:
-        column = column.copy()
-        column[places[replaced]] = values[replaced]
+        if replaced.any():
+            column = column.copy()
+            column[places[replaced]] = values[replaced]
         if len(gone):
             column = np.delete(column, gone)
         return np.insert(column, between, values[new]) if len(between) else column

@@ -28,6 +28,21 @@ class Answers:
         return snapshot.revision, question
 
 
+class Held:
+    """Answers with the revision, once the gate is open."""
+
+    def __init__(self):
+        self.made = []
+        self.began = threading.Event()
+        self.gate = threading.Event()
+
+    def __call__(self, snapshot, **question):
+        self.made.append(snapshot.revision)
+        self.began.set()
+        assert self.gate.wait(30)
+        return snapshot.revision
+
+
 def at(state):
     return lambda: state
 
@@ -70,37 +85,22 @@ def test_states_of_two_revisions_that_share_their_room_have_answers_of_their_own
 
 
 def test_who_asks_while_it_is_made_waits_for_it(callers):
-    began, gate, made = threading.Event(), threading.Event(), []
-
-    def make(snapshot, **question):
-        made.append(question)
-        began.set()
-        assert gate.wait(30)
-        return 7
-
-    foresight, state = Foresight(make), State(2)
+    held, state = Held(), State(2)
+    foresight = Foresight(held)
     asking = [callers.submit(foresight.answer, at(state), a=1)]
-    assert began.wait(30)
+    assert held.began.wait(30)
     assert foresight.at_hand(state, a=1) is None
     asking.append(callers.submit(foresight.answer, at(state), a=1))
-    gate.set()
-    assert [one.result(30) for one in asking] == [7, 7]
-    assert len(made) == 1
+    held.gate.set()
+    assert [one.result(30) for one in asking] == [2, 2]
+    assert len(held.made) == 1
 
 
 def test_who_had_to_wait_takes_the_newest_that_others_were_given(callers):
-    began, gate, made = threading.Event(), threading.Event(), []
-
-    def make(snapshot, **question):
-        made.append(snapshot.revision)
-        began.set()
-        assert gate.wait(30)
-        return snapshot.revision
-
-    states = [State(1)]
-    foresight = Foresight(make)
+    held, states = Held(), [State(1)]
+    foresight = Foresight(held)
     asking = [callers.submit(foresight.answer, lambda: states[-1], a=1)]
-    assert began.wait(30)
+    assert held.began.wait(30)
     came = [threading.Event() for _ in range(3)]
 
     def newest(i):
@@ -111,28 +111,22 @@ def test_who_had_to_wait_takes_the_newest_that_others_were_given(callers):
         states.append(State(i + 2))
         asking.append(callers.submit(foresight.answer, partial(newest, i), a=1))
         assert came[i].wait(30)
-    gate.set()
+    held.gate.set()
     assert [one.result(30) for one in asking] == [1, 4, 4, 4]
-    assert made == [1, 4]
+    assert held.made == [1, 4]
 
 
 def test_nothing_is_made_ahead_while_an_answer_is_made(callers):
-    began, gate, made = threading.Event(), threading.Event(), []
-
-    def make(snapshot, **question):
-        made.append(snapshot.revision)
-        began.set()
-        assert gate.wait(30)
-
-    foresight, later = Foresight(make), State(2)
+    held, later = Held(), State(2)
+    foresight = Foresight(held)
     asking = callers.submit(foresight.answer, at(State(1)), a=1)
-    assert began.wait(30)
+    assert held.began.wait(30)
     foresight.prepare(later)
-    assert made == [1]
-    gate.set()
+    assert held.made == [1]
+    held.gate.set()
     asking.result(30)
     foresight.prepare(later)
-    assert made == [1, 2]
+    assert held.made == [1, 2]
 
 
 def test_what_fails_ahead_fails_again_for_who_asks(answers):
