@@ -128,12 +128,12 @@ def noise(snapshot: Snapshot, level: float, *, by_class: bool) -> Noise:
         message = "no label can be judged: that takes two labels of one class on different samples, at least"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
     statements = snapshot.statements
-    codes, groups, counts = np.unique(labels.annotators, return_inverse=True, return_counts=True)
+    codes, groups, counts = np.unique(labels.annotators(), return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rates = by_group(judgement, groups, len(codes), level)
     transition = None
     if by_class:
-        inside = transitions(judgement, statements.columns, level)
+        inside = transitions(judgement, level)
         transition = _spread_out(inside, statements.seen, len(snapshot.classes))
     return Noise(
         revision=snapshot.revision,
@@ -159,12 +159,13 @@ def _before(ranking: Ranking, cut: Cut) -> npt.NDArray[np.int64]:
 
 def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float, count: int) -> Flag:
     labels, view = snapshot.labels, snapshot.view
-    sample, class_index = int(labels.samples[label]), int(labels.classes[label])
+    itself, class_index = slice(label, label + 1), int(labels.classes[label])
+    sample = int(view.index_of_row[labels.rows(itself)[0]])
     rival = int(snapshot.judging.judgement().rival[label])
     against = _speakers if kind is FlagKind.WRONG_LABEL else _contradictors
     return Flag(
         sample_id=view.ids[sample],
-        annotator=labels.annotator_names[labels.annotators[label]],
+        annotator=labels.annotator_names[labels.annotators(itself)[0]],
         class_name=snapshot.classes[class_index],
         trust=Trust(labels.trusts[label]),
         suspicion=suspicion,
@@ -175,12 +176,12 @@ def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float
 
 def _sample_flag(snapshot: Snapshot, kind: FlagKind, sample: int, suspicion: float, count: int) -> Flag:
     view, labels = snapshot.view, snapshot.labels
-    own = np.searchsorted(labels.samples, [sample, sample + 1])  # labels are in the order of samples
+    stated = labels.classes[labels.of(int(view.rows[sample]))]
     near = _earlier(snapshot, sample) if kind is FlagKind.NEAR_DUPLICATE else nearest(snapshot, sample)
     return Flag(
         sample_id=view.ids[sample],
         annotator="",
-        class_name=snapshot.classes[labels.classes[own[0]]] if own[0] < own[1] else "",
+        class_name=snapshot.classes[stated[0]] if len(stated) else "",
         trust=None,
         suspicion=suspicion,
         suggested_class="",
@@ -205,15 +206,16 @@ def _speakers(snapshot: Snapshot, node: int, label: int, count: int) -> list[Evi
 
 def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> list[Evidence]:
     """Return the samples that a contradicting label is on, nearest first, with the class it names."""
-    first, second, cosines = snapshot.view.near_pairs()
+    view, labels = snapshot.view, snapshot.labels
+    first, second, cosines = view.near_pairs()
     mine = first == node
     others = [(node, 1.0), *zip(second[mine].tolist(), cosines[mine].tolist(), strict=True)]
     found = []
     for other, cosine in others:
         for i in np.flatnonzero(snapshot.statements.nodes == other).tolist():
-            if snapshot.labels.classes[i] != label:
-                sample = snapshot.view.ids[snapshot.labels.samples[i]]
-                found.append((sample, snapshot.classes[snapshot.labels.classes[i]], cosine))
+            if labels.classes[i] != label:
+                sample = view.ids[view.index_of_row[labels.rows(slice(i, i + 1))[0]]]
+                found.append((sample, snapshot.classes[labels.classes[i]], cosine))
     return [Evidence(sample, 1 / len(found), name, cosine) for sample, name, cosine in found[:count]]
 
 

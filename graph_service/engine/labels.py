@@ -19,30 +19,48 @@ _CODE_BITS = 32
 _CODES = 2**_CODE_BITS - 1
 _FEW = 1024
 """Changes that may wait however few labels there are."""
+_ALL = slice(None)
 _GONE = -1
 """Class and trust of a label that was taken back."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelColumns:
-    """Every label once; the four columns have one length m.
+    """Every label once, by sample and annotator; the columns have one length m and are never written to.
 
     Attributes:
-        samples: int64 (m,), the sample (a row of the tables, or an index of a snapshot's ids).
-        annotators: int32 (m,), an index into `annotator_names`.
+        keys: int64 (m,), rising: the sample's row in the tables and the annotator's number, in one.
         classes: int32 (m,), class index.
         trusts: int8 (m,), values of `Trust`.
-        annotator_names: names by index.
+        annotator_names: names by number.
     """
 
-    samples: npt.NDArray[np.int64]
-    annotators: npt.NDArray[np.int32]
+    keys: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
     trusts: npt.NDArray[np.int8]
     annotator_names: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.keys)
+
+    def rows(self, places: slice = _ALL) -> npt.NDArray[np.int64]:
+        """Return the samples' rows in the tables, rising: int64."""
+        return self.keys[places] >> _CODE_BITS
+
+    def annotators(self, places: slice = _ALL) -> npt.NDArray[np.int32]:
+        """Return who stated them, as indices into `annotator_names`: int32."""
+        numbers: npt.NDArray[np.int32] = (self.keys[places] & _CODES).astype(np.int32)
+        return numbers
+
+    def of(self, row: int) -> slice:
+        """Return the places of a sample's labels; O(log m)."""
+        return _places(self.keys, row)
+
+    def among(self, chosen: npt.NDArray[np.bool_]) -> LabelColumns:
+        """Return the labels chosen by bool (m,)."""
+        return LabelColumns(
+            self.keys[chosen], self.classes[chosen], self.trusts[chosen], self.annotator_names
+        )
 
 
 class _Settled(NamedTuple):
@@ -105,14 +123,7 @@ class LabelTable:
     def columns(self) -> LabelColumns:
         """Return all labels by sample and annotator; O(m + c log c) after c changes."""
         self._settle()
-        keys, classes, trusts = self._settled
-        return LabelColumns(
-            samples=keys >> _CODE_BITS,
-            annotators=(keys & _CODES).astype(np.int32),
-            classes=classes,
-            trusts=trusts,
-            annotator_names=tuple(self._codes),
-        )
+        return LabelColumns(*self._settled, tuple(self._codes))
 
     def _label(self, row: int, code: int) -> _Label | None:
         changed = self._changed.get(row, {})  # before the arrays, as it goes after they come
@@ -126,9 +137,9 @@ class LabelTable:
         """Return the sample's labels by the annotators' codes."""
         changed = self._changed.get(row, {})
         settled = self._settled
-        start, end = settled.keys.searchsorted([row << _CODE_BITS, (row + 1) << _CODE_BITS]).tolist()
-        codes = (settled.keys[start:end] & _CODES).tolist()
-        labels = {code: settled.label(start + i) for i, code in enumerate(codes)} | changed
+        places = _places(settled.keys, row)
+        codes = (settled.keys[places] & _CODES).tolist()
+        labels = {code: settled.label(places.start + i) for i, code in enumerate(codes)} | changed
         return {code: label for code, label in labels.items() if label is not None}
 
     def _change(self, row: int, code: int, before: _Label | None, after: _Label | None) -> None:
@@ -153,6 +164,11 @@ class LabelTable:
             ]
             self._settled = _with_changes(self._settled, *np.array(sorted(changes), np.int64).T)
             self._changed, self._change_count = {}, 0
+
+
+def _places(keys: npt.NDArray[np.int64], row: int) -> slice:
+    """Return the places of the keys that begin with this row."""
+    return slice(*keys.searchsorted([row << _CODE_BITS, (row + 1) << _CODE_BITS]).tolist())
 
 
 def _with_changes(

@@ -60,7 +60,8 @@ def samples(snapshot: Snapshot, *, start: int, count: int, unstaged_only: bool) 
 def labels(snapshot: Snapshot, *, start: int, count: int) -> Labels:
     """Return labels number `start` to `start + count`."""
     stated, page = snapshot.labels, slice(start, start + count)
-    columns = (stated.samples, stated.classes, stated.annotators, stated.trusts)
+    samples = snapshot.view.index_of_row[stated.rows(page)]
+    columns = samples, stated.classes[page], stated.annotators(page), stated.trusts[page]
     found = [
         Label(
             snapshot.view.ids[sample],
@@ -68,8 +69,6 @@ def labels(snapshot: Snapshot, *, start: int, count: int) -> Labels:
             stated.annotator_names[annotator],
             Trust(trust),
         )
-        for sample, index, annotator, trust in zip(
-            *(column[page].tolist() for column in columns), strict=True
-        )
+        for sample, index, annotator, trust in zip(*(column.tolist() for column in columns), strict=True)
     ]
     return Labels(snapshot.revision, found, len(stated))

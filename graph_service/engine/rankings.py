@@ -16,6 +16,7 @@ from graph_service.flagging.noise import Judgement
 __all__ = ["FlagKind", "Ranking", "contradicting", "outliers", "repeats", "wrong_labels"]
 
 Ints = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 
 
@@ -33,12 +34,12 @@ class Ranking:
     """What may be flagged, the most suspicious first.
 
     Attributes:
-        items: int64 (m,), labels (by their place in the columns) or, of kinds that concern samples, samples.
+        items: int32 (m,), labels (by their place in the columns) or, of kinds that concern samples, samples.
         suspicion: float32 (m,), 0 to 1, falling.
         flagged: int64 (f,), places in `items` that are flagged when no cut is asked for, rising.
     """
 
-    items: Ints
+    items: Int32
     suspicion: Float32
     flagged: Ints
 
@@ -86,7 +87,7 @@ def outliers(view: GraphView) -> Ranking:
     return Ranking(ranking.items, ranking.suspicion, np.arange(stands_out(factor)))
 
 
-def _ranked(items: Ints, suspicion: Float32) -> Ranking:
+def _ranked(items: npt.NDArray[np.integer], suspicion: Float32) -> Ranking:
     # Equal suspicion keeps the items' own order, so that pages of one revision always agree.
     order = np.argsort(-suspicion, kind="stable")
-    return Ranking(items[order], suspicion[order], np.arange(len(items)))
+    return Ranking(items[order].astype(np.int32), suspicion[order], np.arange(len(items)))

@@ -87,10 +87,10 @@ def propagated(snapshot: Snapshot, *, fresh: bool) -> Propagated:
     if not len(snapshot.labels):
         message = "there is no label to propagate; add one first (SuggestSamples says where)"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
-    beliefs, stated, copies = snapshot.beliefs(), snapshot.statements, snapshot.view.copies()
+    beliefs, copies = snapshot.beliefs(), snapshot.view.copies()
     return Propagated(
         snapshot,
-        labelled_count=int(copies[stated.labelled[stated.clamped]].sum()),
+        labelled_count=int(copies[snapshot.clamped()].sum()),
         unreached_count=int(copies[beliefs.classes < 0].sum()),
         seconds=beliefs.seconds if fresh else 0.0,
     )

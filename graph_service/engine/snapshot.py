@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from typing import Any
@@ -92,7 +92,7 @@ class Snapshot:
         propagation: the settings.
         classes: the class names.
         view: the samples and the graph.
-        labels: the labels, by place in `view.ids`.
+        labels: the labels, by row of the tables.
         staged: which samples have a staged vector: bool (samples,), or None where no vectors wait.
         running: the propagation that it shares with other revisions; None where it stands alone.
         version: the tables' `version`.
@@ -121,7 +121,7 @@ class Snapshot:
         self.running = running
         self.answers: dict[Any, Cell[Any]] = {}
         self.version = version
-        nodes: Int32 = view.sample_nodes[labels.samples]
+        nodes: Int32 = view.sample_nodes[view.index_of_row[labels.rows()]]
         self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
         self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
 
@@ -143,14 +143,7 @@ class Snapshot:
     def without(self, nodes: npt.NDArray[np.integer]) -> Snapshot:
         """Return this revision as it would be had nobody labelled these nodes."""
         kept = ~np.isin(self.statements.nodes, nodes)
-        labels = replace(
-            self.labels,
-            samples=self.labels.samples[kept],
-            annotators=self.labels.annotators[kept],
-            classes=self.labels.classes[kept],
-            trusts=self.labels.trusts[kept],
-        )
-        return Snapshot(self.revision, self.propagation, self.classes, self.view, labels)
+        return Snapshot(self.revision, self.propagation, self.classes, self.view, self.labels.among(kept))
 
     @property
     def adjacency(self) -> Adjacency:
@@ -161,7 +154,7 @@ class Snapshot:
     def clamped(self) -> Bools:
         """Nodes with a verified label, which keep their row: bool (nodes,)."""
         clamped = np.zeros(len(self.view.node_samples), np.bool_)
-        clamped[self.statements.labelled[self.statements.clamped]] = True
+        clamped[self.statements.nodes[self.statements.verified]] = True
         return clamped
 
     @Once
@@ -195,8 +188,7 @@ class Snapshot:
     def _printed(self) -> Believed:
         """Return what eq. 3 makes every node believe."""
         stated = self.statements
-        counting = stated.counting
-        seeds = Seeds.stated(stated.nodes[counting], stated.classes[counting], stated.verified[counting])
+        seeds = Seeds.stated(stated.nodes, stated.classes, stated.verified)
         propagated = self.running.believed if self.running else believed
         return propagated(self.adjacency, seeds, len(self.classes), self.propagation.steps)
 
@@ -226,8 +218,7 @@ def take(tables: Tables, revision: int, before: Snapshot | None) -> Snapshot:
     if before and before.version == tables.version:
         return before.at(revision)  # only leases changed
     view = before.view if before and before.view.version == tables.sample_version else GraphView(tables)
-    columns = tables.labels.columns()
-    labels = replace(columns, samples=view.index_of_row[columns.samples])
+    labels = tables.labels.columns()
     staged = tables.staging.mask(len(tables.ids))[view.rows] if tables.staging is not None else None
     running = before.running if before else Running()
     classes, version = tuple(tables.classes), tables.version

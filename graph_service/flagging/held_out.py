@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.linear.classifier import PENALTY, fit, log_posterior
+from graph_service.linear.classifier import Lesson, log_posterior
 from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.beliefs import beliefs
@@ -43,6 +43,12 @@ class Opinions:
     beliefs: Float32
     critic: Float32
     judged: Bools
+
+    def of(self, labels: npt.NDArray[np.integer]) -> Opinions:
+        """Return those of some labels, which rise; of all labels these, without a copy."""
+        if len(labels) == len(self.judged):
+            return self
+        return Opinions(self.beliefs[labels], self.critic[labels], self.judged[labels])
 
 
 def held_out(
@@ -112,7 +118,9 @@ def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer
     """Return what the labels teach a linear classifier to expect at `nodes`, as logarithms."""
     rows = labels.drawn(_TEACHERS)
     weights = np.ones(len(rows), np.float32)
-    coefficients = fit(features[labels.labelled[rows]], labels.seeds[rows], weights, PENALTY)
+    # The lesson copies the features, and nobody else holds this copy.
+    lesson = Lesson(features[labels.labelled[rows]], weights)
+    coefficients = lesson.learn(labels.seeds[rows])
     return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))
 
 

@@ -12,12 +12,14 @@ from scipy.stats import beta, norm
 
 from graph_service.flagging.channel import Channel, fit_channel
 from graph_service.flagging.held_out import Opinions
+from graph_service.pooling.scatter import add_rows_at
 
 __all__ = ["Estimates", "Judgement", "by_group", "judge", "noise_rate", "transitions"]
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
 
 _CLEAR, _CLEAREST = 1 / 2, 1 / 8
 _ENOUGH_SHARE, _MOST_TRUST = 0.5, 0.9
@@ -32,19 +34,20 @@ class Judgement:
 
     Attributes:
         wrong: float32 (m,), the estimated probability that the label is wrong; 0 where not judged.
-        preferred: int64 (m,), the column that the held-out opinion prefers; -1 where not judged.
-        rival: int64 (m,), the column that it prefers among those the label does not state; -1 where not
+        preferred: int32 (m,), the column that the held-out opinion prefers; -1 where not judged.
+        rival: int32 (m,), the column that it prefers among those the label does not state; -1 where not
             judged, or where there is no other.
         judged: bool (m,).
-        posterior: float32 (j, c), for the judged labels: the distribution of the true class, rows sum to 1.
+        counts: float64 (c, c), how many judged labels state column's class where row's is true, each counted
+            by the distribution of its true class.
         rates: the noise rate if noise depends on the class alone, and if it grows with doubt.
     """
 
     wrong: Float32
-    preferred: Ints
-    rival: Ints
+    preferred: Int32
+    rival: Int32
     judged: npt.NDArray[np.bool_]
-    posterior: Float32
+    counts: Float64
     rates: tuple[float, float]
 
 
@@ -70,13 +73,13 @@ def judge(opinions: Opinions, columns: Ints) -> Judgement:
         columns: int (m,), what each label states, as a column of the opinions.
     """
     wrong = np.zeros(len(columns), np.float32)
-    preferred, rival = np.full((2, len(columns)), -1, np.int64)
+    preferred, rival = np.full((2, len(columns)), -1, np.int32)
+    told = np.zeros((opinions.beliefs.shape[1],) * 2)  # by what is stated
     rows = np.flatnonzero(opinions.judged)
     if not len(rows):
-        return Judgement(wrong, preferred, rival, opinions.judged, opinions.beliefs[:0], (0.0, 0.0))
+        return Judgement(wrong, preferred, rival, opinions.judged, told, (0.0, 0.0))
     stated = columns[rows]
-    judged = Opinions(opinions.beliefs[rows], opinions.critic[rows], opinions.judged[rows])
-    channel = fit_channel(judged, stated)
+    channel = fit_channel(opinions.of(rows), stated)
     own = np.arange(len(rows)), stated
     plain = 1 - channel.posterior[own].astype(np.float64)
     rate = _rate(channel, stated, float(plain.mean()))
@@ -93,7 +96,8 @@ def judge(opinions: Opinions, columns: Ints) -> Judgement:
     posterior = channel.posterior * (grown / np.maximum(plain, 1e-12))[:, np.newaxis].astype(np.float32)
     posterior[own] = 1 - grown
     posterior /= posterior.sum(axis=1, keepdims=True)
-    return Judgement(wrong, preferred, rival, opinions.judged, posterior, (float(plain.mean()), rate))
+    add_rows_at(told, stated.astype(np.int64), posterior, np.arange(len(rows)))
+    return Judgement(wrong, preferred, rival, opinions.judged, told.T, (float(plain.mean()), rate))
 
 
 def noise_rate(judgement: Judgement, level: float) -> Estimates:
@@ -115,24 +119,18 @@ def noise_rate(judgement: Judgement, level: float) -> Estimates:
     return Estimates(np.asarray(rate), np.asarray(max(rate - width, 0.0)), np.asarray(min(rate + width, 1.0)))
 
 
-def transitions(judgement: Judgement, columns: Ints, level: float) -> Estimates:
+def transitions(judgement: Judgement, level: float) -> Estimates:
     """Return P(a label states column's class | row's is true), float64 (c, c), with intervals.
 
-    Labels are counted by the distribution of their true class. The intervals are quantiles of a beta
-    distribution with a half of a count added on both sides (Jeffreys); they cover the finite number of labels
-    and not knowing which are wrong, not an error of the noise rate itself. Rows of classes that no label is
-    believed to have are 0.
+    The intervals are quantiles of a beta distribution with a half of a count added on both sides (Jeffreys);
+    they cover the finite number of labels and not knowing which are wrong, not an error of the noise rate
+    itself. Rows of classes that no label is believed to have are 0.
 
     Args:
         judgement: what was thought of the labels.
-        columns: int (m,), what each label states.
         level: above 0 and below 1.
     """
-    classes = judgement.posterior.shape[1]
-    counts = np.zeros((classes, classes))
-    stated = columns[judgement.judged]
-    for column in np.unique(stated):
-        counts[:, column] = judgement.posterior[stated == column].sum(axis=0, dtype=np.float64)
+    counts = judgement.counts
     totals = counts.sum(axis=1, keepdims=True)
     known = totals >= _EDGE
     estimate = np.where(known, counts / np.maximum(totals, _EDGE), 0)

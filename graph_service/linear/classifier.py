@@ -17,14 +17,15 @@ from graph_service.linear.kernel import gradients, products
 from graph_service.linear.panels import Panels
 from graph_service.propagation.lanes import lane_rows
 
-__all__ = ["PENALTY", "Lesson", "fit", "log_posterior", "logits"]
+__all__ = ["Lesson", "log_posterior", "logits"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-PENALTY = 0.1
+_PENALTY = 0.1
 """Suits features with a mean squared norm of 1."""
 _STEPS = 20
+_BLOCK = 4096
 _PARTS = 16
 """Parts of the rows that gradients are summed over, each by one core at a time."""
 _INTERCEPT_PENALTY = 1e-3
@@ -35,7 +36,7 @@ _alone = threading.Lock()
 class Lesson:
     """Rows to learn from; what follows from them alone is reckoned once, whatever the targets."""
 
-    def __init__(self, features: Float32, weights: Float32, penalty: float = PENALTY) -> None:
+    def __init__(self, features: Float32, weights: Float32, penalty: float = _PENALTY) -> None:
         """Take the rows; O(m p² + p³).
 
         Args:
@@ -88,18 +89,17 @@ class Lesson:
 
     def _bound(self) -> Float64:
         """Return the greatest curvature that any coefficients meet, float64 (p + 1, p + 1)."""
-        # In float64: sums of many equal numbers would all be rounded the same way.
-        roots = np.sqrt(self._shares, dtype=np.float64)[:, np.newaxis]
-        rows = np.concatenate([roots * self._features, roots], axis=1)
-        bound: Float64 = rows.T @ rows / 2 + np.diag(self._ridge[:, 0])
+        bound: Float64 = np.diag(self._ridge[:, 0])
+        # In float64: sums of many equal numbers would all be rounded the same way. Some rows at a time, as
+        # all of them would be twice what the features are.
+        for start in range(0, len(self._shares), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            roots = np.sqrt(self._shares[block], dtype=np.float64)[:, np.newaxis]
+            rows = np.concatenate([roots * self._features[block], roots], axis=1)
+            bound += rows.T @ rows / 2
         # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
         bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)
         return bound
-
-
-def fit(features: Float32, targets: Float32, weights: Float32, penalty: float) -> Float32:
-    """Return what a `Lesson` of these rows teaches: float32 (p + 1, C)."""
-    return Lesson(features, weights, penalty).learn(targets)
 
 
 def logits(features: Float32, coefficients: Float32) -> Float32:

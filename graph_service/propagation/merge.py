@@ -43,13 +43,37 @@ _part = njit(inline="always", error_model="numpy")
 
 
 @_part
+def _hear_alike(
+    start: int, end: int, indices: Int32, weights: Float32, here: Floats, classes: UInt16
+) -> tuple[Any, Any, Any, bool]:
+    """Add up what comes along some edges as if it were all of one class, as inside a cluster it is.
+
+    Returns:
+        The sum, what is lost, the class, and whether it was so; if not, the others are worth nothing.
+    """
+    score, lost = here.dtype.type(0), here.dtype.type(0)
+    first, others = np.int64(0), np.int64(0)
+    for q in range(end - start):
+        p = np.uint64(start + q)
+        j, weight = np.uint64(indices[p]), weights[p]
+        c = np.int64(classes[j, np.uint64(0)])
+        if q == 0:
+            first = c
+        score += weight * here[j, np.uint64(0)]
+        lost += weight * here[j, np.uint64(LOST)]
+        others |= (c ^ first) | np.int64(here[j, np.uint64(1)] != 0)
+    return score, lost, first, others == 0
+
+
+@_part
 def _hear(
-    entries: range, indices: Int32, weights: Float32, here: Floats, classes: UInt16, sums: Floats,
+    start: int, end: int, indices: Int32, weights: Float32, here: Floats, classes: UInt16, sums: Floats,
     found: npt.NDArray[np.uint64],
 ) -> tuple[int, Any]:  # fmt: skip
     """Add up what comes along some edges by class; return how many classes there are, and what is lost."""
     count, lost = 0, sums.dtype.type(0)
-    for p in entries:
+    for q in range(end - start):
+        p = np.uint64(start + q)
         j, weight = np.uint64(indices[p]), weights[p]
         lost += weight * here[j, np.uint64(LOST)]
         for e in range(HEAVIEST):
@@ -118,6 +142,22 @@ def _replace(
     return change, mass
 
 
+@_part
+def _replace_alike(row: Floats, classes: UInt16, c: int, score: float, lost: float) -> tuple[float, float]:
+    """Write the row, of one class; return how much it has changed, and its mass."""
+    change, new = abs(lost - row[LOST]), score
+    for e in range(HEAVIEST):
+        if row[e] == 0:
+            break
+        if classes[e] == c:
+            new = abs(score - row[e])
+        else:
+            change += row[e]
+        row[e] = 0
+    row[0], classes[0], row[LOST] = score, c, lost
+    return change + new, score + lost
+
+
 @njit(nogil=True, error_model="numpy")
 def _merge_some(
     indptr: Int64, indices: Int32, weights: Float32, rows: Int64,
@@ -130,9 +170,14 @@ def _merge_some(
     fainter = 0
     for r in range(len(rows)):
         i = rows[r]
-        count, lost = _hear(range(indptr[i], indptr[i + 1]), indices, weights, here, classes, sums, found)
-        kept, dropped = _drop(count, sums, found)
-        changes[r], mass = _replace(there[i], next_classes[i], kept, lost + dropped, sums, found)
+        start, end = indptr[i], indptr[i + 1]
+        score, lost, c, is_alike = _hear_alike(start, end, indices, weights, here, classes)
+        if is_alike:
+            changes[r], mass = _replace_alike(there[i], next_classes[i], c, score, lost)
+        else:
+            count, lost = _hear(start, end, indices, weights, here, classes, sums, found)
+            kept, dropped = _drop(count, sums, found)
+            changes[r], mass = _replace(there[i], next_classes[i], kept, lost + dropped, sums, found)
         room[i] = tolerance * mass
         if 0.0 < mass < faint:
             fainter += 1

@@ -39,17 +39,19 @@ class Seeds:
 
     @classmethod
     def stated(
-        cls, nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], clamped: Bools
+        cls, nodes: npt.NDArray[np.integer], classes: npt.NDArray[np.integer], verified: Bools
     ) -> Seeds:
-        """Return what labels say that count alike; O(labels + n + C).
+        """Return what labels say: those of one node count alike, but given ones not beside verified ones.
+
+        O(labels + n + C).
 
         Args:
             nodes: int (labels,), the node of each, less than n.
             classes: int (labels,), the class it states, less than C.
-            clamped: bool (labels,), alike for the labels of one node.
+            verified: bool (labels,), whether it is verified; the node is then clamped.
         """
         # Copies are of one type, for which the kernel is compiled.
-        columns = nodes.astype(np.int32), classes.astype(np.int32), clamped.copy()
+        columns = nodes.astype(np.int32), classes.astype(np.int32), verified.copy()
         return cls(*_stated(*columns))
 
     def __len__(self) -> int:
@@ -98,27 +100,34 @@ class Seeds:
 
 
 @njit(nogil=True, cache=True)
-def _stated(nodes: Int32, classes: Int32, clamped: Bools) -> _Columns:
+def _stated(nodes: Int32, classes: Int32, verified: Bools) -> _Columns:
     """Return what `Seeds.stated` does, by counting: to sort takes ten times as long."""
     order = _counted(nodes, _counted(classes, np.arange(len(nodes))))
     labelled, starts = np.empty(len(nodes), np.int64), np.empty(len(nodes) + 1, np.int64)
     stated, shares = np.empty(len(nodes), np.int32), np.empty(len(nodes), np.float32)
-    fixed = np.empty(len(nodes), np.bool_)
+    clamped = np.empty(len(nodes), np.bool_)
     m = e = first = 0
-    for i in range(len(order)):
-        label = order[i]
-        if i == first:
-            labelled[m], starts[m], fixed[m] = nodes[label], e, clamped[label]
-        if i == first or classes[label] != stated[e - 1]:
-            stated[e], shares[e] = classes[label], 0
-            e += 1
-        shares[e - 1] += 1
-        if i + 1 == len(order) or nodes[order[i + 1]] != nodes[label]:
-            for entry in range(starts[m], e):
-                shares[entry] /= i + 1 - first
-            m, first = m + 1, i + 1
+    while first < len(order):
+        node, end, trusted = nodes[order[first]], first, False
+        while end < len(order) and nodes[order[end]] == node:
+            trusted |= verified[order[end]]
+            end += 1
+        labelled[m], starts[m], clamped[m] = node, e, trusted
+        counting = 0
+        for label in order[first:end]:
+            if verified[label] == trusted:
+                if counting == 0 or classes[label] != stated[e - 1]:
+                    stated[e], shares[e] = classes[label], 0
+                    e += 1
+                shares[e - 1] += 1
+                counting += 1
+        for entry in range(starts[m], e):
+            shares[entry] /= counting
+        m, first = m + 1, end
     starts[m] = e
-    return labelled[:m], starts[: m + 1], stated[:e], shares[:e], fixed[:m]
+    # Copies, as these are kept, and many labels may be of few nodes.
+    entries = stated[:e].copy(), shares[:e].copy()
+    return labelled[:m].copy(), starts[: m + 1].copy(), *entries, clamped[:m].copy()
 
 
 @njit(nogil=True, cache=True)

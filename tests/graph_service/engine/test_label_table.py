@@ -13,7 +13,7 @@ NAMES = ["x", "y", "z"]
 def stated(table):
     """What the columns say, in their order."""
     found = table.columns()
-    rows = zip(found.samples, found.annotators, found.classes, found.trusts, strict=True)
+    rows = zip(found.rows(), found.annotators(), found.classes, found.trusts, strict=True)
     return [((int(row), int(who)), int(index), Trust(int(trust))) for row, who, index, trust in rows]
 
 
@@ -50,7 +50,7 @@ def test_columns_after_a_few_changes_and_after_many():
     table, labels = LabelTable(), {}
     for count in (5_000, 3, 1_000, 1_500, 1, 0):
         before = table.columns()
-        copies = [column.copy() for column in (before.samples, before.classes)]
+        copies = [column.copy() for column in (before.keys, before.classes)]
         for row in rng.permutation(6_000)[:count].tolist():
             if (row, 0) in labels and row % 3 == 0:
                 table.drop(row, "x")
@@ -60,5 +60,5 @@ def test_columns_after_a_few_changes_and_after_many():
                 labels[row, 0] = row % 7, Trust.GIVEN
         assert stated(table) == [(key, *labels[key]) for key in sorted(labels)]
         # What was handed out stays as it was.
-        np.testing.assert_array_equal(before.samples, copies[0])
+        np.testing.assert_array_equal(before.keys, copies[0])
         np.testing.assert_array_equal(before.classes, copies[1])

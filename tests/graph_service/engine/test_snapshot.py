@@ -64,7 +64,7 @@ def history():
         added(ids[:90], vectors[:90]),
         labelled(ids[:60], stated, Trust.GIVEN),
         labelled(ids[50:58], truth[50:58], Trust.VERIFIED, "me"),
-        SamplesRemoved(tuple(ids[10:40:2])),
+        SamplesRemoved(tuple(ids[0:30:2])),
         added(ids[90:], vectors[90:]),
         added(ids[60:64], vectors[64:68] + 0.01),
         added(new, more),

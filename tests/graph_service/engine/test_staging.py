@@ -83,7 +83,7 @@ def described(nodes, row_of):
 def labels_of(it):
     found = it.labels.columns()
     return {
-        (it.ids[row], int(index)) for row, index in zip(found.samples.tolist(), found.classes, strict=True)
+        (it.ids[row], int(index)) for row, index in zip(found.rows().tolist(), found.classes, strict=True)
     }
 
 

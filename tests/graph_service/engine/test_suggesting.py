@@ -113,12 +113,13 @@ def test_a_label_does_not_vouch_for_itself(method):
         i = data.ids.index(name)
         stated = data.snapshot().labels
         like_it = {data.ids[row] for row in np.flatnonzero(nodes == nodes[i])}
-        kept = [row for row in range(len(stated)) if data.ids[stated.samples[row]] not in like_it]
+        named = stated.rows()
+        kept = [place for place in range(len(stated)) if data.ids[named[place]] not in like_it]
         other = Dataset(5, method, copies=30)
-        for row in kept:
-            name_of = data.ids[stated.samples[row]]
-            other.state([name_of], [int(stated.classes[row])], Trust(int(stated.trusts[row])))
-        verified = stated.classes[(nodes[stated.samples] == nodes[i]) & (stated.trusts == Trust.VERIFIED)]
+        for place in kept:
+            name_of = data.ids[named[place]]
+            other.state([name_of], [int(stated.classes[place])], Trust(int(stated.trusts[place])))
+        verified = stated.classes[(nodes[named] == nodes[i]) & (stated.trusts == Trust.VERIFIED)]
         right += other.snapshot().beliefs().classes[other.snapshot().view.sample_nodes[i]] == verified[0]
     assert found.right_count == right
 

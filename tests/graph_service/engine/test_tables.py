@@ -127,10 +127,10 @@ class Upkeep(RuleBasedStateMachine):
     @invariant()
     def labels_are_those_stated(self):
         columns = self.tables.labels.columns()
-        rows = zip(columns.samples, columns.annotators, columns.classes, columns.trusts, strict=True)
+        rows = zip(columns.rows(), columns.annotators(), columns.classes, columns.trusts, strict=True)
         stated = {
-            (self.tables.ids[sample], columns.annotator_names[who]): (index, Trust(trust))
-            for sample, who, index, trust in rows
+            (self.tables.ids[row], columns.annotator_names[who]): (index, Trust(trust))
+            for row, who, index, trust in rows
         }
         assert stated == self.labels
         for trust in Trust:

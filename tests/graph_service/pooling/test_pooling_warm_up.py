@@ -8,7 +8,7 @@ import numpy as np
 from numba.core import event
 from graph_service.events import Method
 from graph_service.linear import warm_up as linear
-from graph_service.linear.classifier import fit, log_posterior
+from graph_service.linear.classifier import Lesson, log_posterior
 from graph_service.pooling.infer import infer
 from graph_service.pooling.statements import Statements
 from graph_service.pooling import warm_up as pooling
@@ -29,7 +29,7 @@ with event.install_recorder("numba:compile") as compiled:
             found = infer(adj, features, rng.permutation(200)[:100].astype(kind), labels)
         log_posterior(features[::2], found.classifier)
     x, targets = np.ones((9000, 128), np.float32), np.full((9000, 40), 1 / 40, np.float32)
-    fit(x, targets, x[:, 0], 0.1)
+    Lesson(x, x[:, 0], 0.1).learn(targets)
 print({item.data["dispatcher"].__name__ for _, item in compiled.buffer} or "nothing")
 """
 
