@@ -45,7 +45,7 @@ class Channel:
     posterior: Float32
 
 
-def fit_channel(opinions: Opinions, columns: Ints) -> Channel:
+def fit_channel(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Channel:
     """Return the channel under which the labels are most likely.
 
     The label z of a node with pooled opinion q has the probability Σ_y q_y N[y, z], where q is proportional
@@ -81,7 +81,9 @@ def _pool(beliefs: Float32, critic: Float32, share: float, sharpness: float) -> 
     return softmax(logits)
 
 
-def _maximise(opinion: Float32, columns: Ints, start: Float64 | None, rounds: int) -> tuple[Float64, float]:
+def _maximise(
+    opinion: Float32, columns: npt.NDArray[np.integer], start: Float64 | None, rounds: int
+) -> tuple[Float64, float]:
     """Return the transition matrix after some rounds of EM, and the labels' mean log-likelihood."""
     matrix = transition(opinion[:0], columns[:0]) if start is None else start
     for _ in range(rounds):
@@ -90,7 +92,7 @@ def _maximise(opinion: Float32, columns: Ints, start: Float64 | None, rounds: in
     return matrix, float(np.log(np.maximum(likelihood, _TINY)).mean())
 
 
-def _posterior(opinion: Float32, matrix: Float64, columns: Ints) -> Float32:
+def _posterior(opinion: Float32, matrix: Float64, columns: npt.NDArray[np.integer]) -> Float32:
     rows = opinion * matrix.T.astype(np.float32)[columns]
     rows /= np.maximum(rows.sum(axis=1, keepdims=True), np.float32(_TINY))
     posterior: Float32 = rows

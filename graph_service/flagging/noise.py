@@ -60,7 +60,7 @@ class Estimates:
     upper: Float64
 
 
-def judge(opinions: Opinions, columns: Ints) -> Judgement:
+def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     """Return the probability that each label is wrong, given what the others say.
 
     The channel gives 1 - P(true class = label | opinion, label). It is right where noise depends on the
@@ -87,13 +87,13 @@ def judge(opinions: Opinions, columns: Ints) -> Judgement:
     wrong[rows] = moved
     preferred[rows] = channel.opinion.argmax(axis=1)
     if channel.opinion.shape[1] > 1:
-        others = channel.opinion.copy()
-        others[own] = -1
-        rival[rows] = others.argmax(axis=1)
+        channel.opinion[own] = -1
+        rival[rows] = channel.opinion.argmax(axis=1)
     # Which classes are confused is told by the labels in which the channel sees errors, so those count more,
     # not the many that the constant moves a little.
     grown = np.minimum(plain * rate / max(float(plain.mean()), _EDGE), 1)
-    posterior = channel.posterior * (grown / np.maximum(plain, 1e-12))[:, np.newaxis].astype(np.float32)
+    posterior = channel.posterior
+    posterior *= (grown / np.maximum(plain, 1e-12))[:, np.newaxis].astype(np.float32)
     posterior[own] = 1 - grown
     posterior /= posterior.sum(axis=1, keepdims=True)
     add_rows_at(told, stated.astype(np.int64), posterior, np.arange(len(rows)))
@@ -175,14 +175,14 @@ def _informative(wrong: Float64) -> float:
     return float(max(1 - (wrong * (1 - wrong)).mean() / max(rate * (1 - rate), _EDGE), 0.01))
 
 
-def _rate(channel: Channel, stated: Ints, plain: float) -> float:
+def _rate(channel: Channel, stated: npt.NDArray[np.integer], plain: float) -> float:
     """Return the noise rate: the channel's where labels are few, else mostly `_growing_rate`'s."""
     trust = _MOST_TRUST * min(channel.share / _ENOUGH_SHARE, 1.0)
     rate = (1 - trust) * plain + trust * _growing_rate(channel.opinion, stated)
     return float(np.clip(rate, _EDGE, 1 - _EDGE))
 
 
-def _growing_rate(opinion: Float32, stated: Ints) -> float:
+def _growing_rate(opinion: Float32, stated: npt.NDArray[np.integer]) -> float:
     """Return the noise rate when noise may grow with doubt.
 
     Among the clearest samples of each class opinions are right, so disagreement with them is noise. Of

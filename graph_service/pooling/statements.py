@@ -12,6 +12,7 @@ __all__ = ["Statements"]
 
 Float32 = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Int32 = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -53,10 +54,10 @@ class Statements:
         return np.flatnonzero(np.bincount(self.classes, minlength=self.class_count))
 
     @cached_property
-    def columns(self) -> Ints:
-        """The column of each label, int64 (m,)."""
-        of_class: Ints = np.searchsorted(self.seen, np.arange(self.class_count))
-        columns: Ints = of_class[self.classes]
+    def columns(self) -> Int32:
+        """The column of each label, int32 (m,)."""
+        of_class = np.searchsorted(self.seen, np.arange(self.class_count)).astype(np.int32)
+        columns: Int32 = of_class[self.classes]
         return columns
 
     @cached_property
