@@ -54,7 +54,7 @@ def steps_pool(
         if not clamped[i]:
             _believe(own, here, i, weight, least, True)
     for step in range(steps):
-        multiply(indptr, indices, weights, clamped, here, there, sums, 0.0)
+        multiply(indptr, indices, weights, clamped, here, there, sums, 1.0, 0.0)
         for i in prange(len(own)):
             if not clamped[i]:
                 _believe(own, there, i, weight, least, step < steps - 1)

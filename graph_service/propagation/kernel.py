@@ -65,9 +65,8 @@ def sweep(
     for step in range(first, stop):
         here, there = states[step % len(states)], states[(step + 1) % len(states)]
         sums = room[step % len(room)]
-        if multiply(indptr, indices, weights, clamped, here, there, sums, faint) > 0:
+        if multiply(indptr, indices, weights, clamped, here, there, sums, tolerance, faint) > 0:
             return False
-        sums *= np.float32(tolerance)
     return True
 
 
@@ -109,7 +108,7 @@ def steps_wide(
                     top += shift
                 next_mass[i], next_exponent[i] = arriving, top
                 rounded[row] = shares[row]
-        multiply(indptr, indices, rounded, clamped, here, there, sums, 0.0)
+        multiply(indptr, indices, rounded, clamped, here, there, sums, 1.0, 0.0)
         here, there = there, here
         mass, next_mass = next_mass, mass
         exponent, next_exponent = next_exponent, exponent
@@ -142,15 +141,17 @@ def _arrivals(
 def _multiplier(size: int) -> Callable[..., int]:
     """Return the kernel that multiplies `size` columns of the rows that are not clamped.
 
-    It adds the rows' sums up over the columns, and returns how many are below `faint` but not 0.
+    It adds the rows' sums up over the columns, in the end times `scale`, and returns how many are below
+    `faint` but not 0.
     """
     gather = gatherer(size)
 
     def multiply(
         indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
-        column: int, sums: Float32, faint: float,
+        column: int, sums: Float32, scale: float, faint: float,
     ) -> int:  # fmt: skip
         fainter = 0
+        factor = np.float32(scale if column + size == here.shape[1] else 1)
         for i in prange(len(clamped)):
             if not clamped[i]:
                 row = gather(indptr, indices, weights, i, here, column)
@@ -158,7 +159,7 @@ def _multiplier(size: int) -> Callable[..., int]:
                 reached = total(row)
                 if column > 0:
                     reached += sums[i]
-                sums[i] = reached
+                sums[i] = reached * factor
                 if 0.0 < reached < faint:
                     fainter += 1
         return fainter
@@ -176,22 +177,22 @@ _multiply_128, _multiply_64, _multiply_32, _multiply_16 = (_multiplier(size) for
 @njit(error_model="numpy")
 def multiply(
     indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
-    sums: Float32, faint: float,
+    sums: Float32, scale: float, faint: float,
 ) -> int:  # fmt: skip
-    """Write weights · here to the rows of `there` that are not clamped, and the sums of these to `sums`.
+    """Write weights · here to the rows of `there` that are not clamped; and their sums times `scale`.
 
     Returns how many sums are below `faint` but not 0.
     """
     width, column, fainter = here.shape[1], 0, 0
     while column + 128 <= width:
-        fainter = _multiply_128(indptr, indices, weights, clamped, here, there, column, sums, faint)
+        fainter = _multiply_128(indptr, indices, weights, clamped, here, there, column, sums, scale, faint)
         column += 128
     if column + 64 <= width:
-        fainter = _multiply_64(indptr, indices, weights, clamped, here, there, column, sums, faint)
+        fainter = _multiply_64(indptr, indices, weights, clamped, here, there, column, sums, scale, faint)
         column += 64
     if column + 32 <= width:
-        fainter = _multiply_32(indptr, indices, weights, clamped, here, there, column, sums, faint)
+        fainter = _multiply_32(indptr, indices, weights, clamped, here, there, column, sums, scale, faint)
         column += 32
     if column + 16 <= width:
-        fainter = _multiply_16(indptr, indices, weights, clamped, here, there, column, sums, faint)
+        fainter = _multiply_16(indptr, indices, weights, clamped, here, there, column, sums, scale, faint)
     return fainter
