@@ -159,13 +159,12 @@ def _before(ranking: Ranking, cut: Cut) -> npt.NDArray[np.int64]:
 
 def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float, count: int) -> Flag:
     labels, view = snapshot.labels, snapshot.view
-    itself, class_index = slice(label, label + 1), int(labels.classes[label])
-    sample = int(view.index_of_row[labels.rows(itself)[0]])
+    sample, class_index = int(view.index_of_row[labels.row(label)]), int(labels.classes[label])
     rival = int(snapshot.judging.judgement().rival[label])
     against = _speakers if kind is FlagKind.WRONG_LABEL else _contradictors
     return Flag(
         sample_id=view.ids[sample],
-        annotator=labels.annotator_names[labels.annotators(itself)[0]],
+        annotator=labels.annotator(label),
         class_name=snapshot.classes[class_index],
         trust=Trust(labels.trusts[label]),
         suspicion=suspicion,
@@ -176,7 +175,7 @@ def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float
 
 def _sample_flag(snapshot: Snapshot, kind: FlagKind, sample: int, suspicion: float, count: int) -> Flag:
     view, labels = snapshot.view, snapshot.labels
-    stated = labels.classes[labels.of(int(view.rows[sample]))]
+    stated = labels.classes[labels.places_of(int(view.rows[sample]))]
     near = _earlier(snapshot, sample) if kind is FlagKind.NEAR_DUPLICATE else nearest(snapshot, sample)
     return Flag(
         sample_id=view.ids[sample],
@@ -214,7 +213,7 @@ def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> lis
     for other, cosine in others:
         for i in np.flatnonzero(snapshot.statements.nodes == other).tolist():
             if labels.classes[i] != label:
-                sample = view.ids[view.index_of_row[labels.rows(slice(i, i + 1))[0]]]
+                sample = view.ids[view.index_of_row[labels.row(i)]]
                 found.append((sample, snapshot.classes[labels.classes[i]], cosine))
     return [Evidence(sample, 1 / len(found), name, cosine) for sample, name, cosine in found[:count]]
 

@@ -47,12 +47,21 @@ class LabelColumns:
         """Return the samples' rows in the tables, rising: int64."""
         return self.keys[places] >> _CODE_BITS
 
+    def row(self, place: int) -> int:
+        """Return the row of one label's sample."""
+        return int(self.keys[place]) >> _CODE_BITS
+
+    def annotator(self, place: int) -> str:
+        """Return who stated one label."""
+        number: int = int(self.keys[place]) & _CODES
+        return self.annotator_names[number]
+
     def annotators(self, places: slice = _ALL) -> npt.NDArray[np.int32]:
         """Return who stated them, as indices into `annotator_names`: int32."""
         numbers: npt.NDArray[np.int32] = (self.keys[places] & _CODES).astype(np.int32)
         return numbers
 
-    def of(self, row: int) -> slice:
+    def places_of(self, row: int) -> slice:
         """Return the places of a sample's labels; O(log m)."""
         return _places(self.keys, row)
 

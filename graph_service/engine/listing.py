@@ -60,8 +60,8 @@ def samples(snapshot: Snapshot, *, start: int, count: int, unstaged_only: bool) 
 def labels(snapshot: Snapshot, *, start: int, count: int) -> Labels:
     """Return labels number `start` to `start + count`."""
     stated, page = snapshot.labels, slice(start, start + count)
-    samples = snapshot.view.index_of_row[stated.rows(page)]
-    columns = samples, stated.classes[page], stated.annotators(page), stated.trusts[page]
+    indices = snapshot.view.index_of_row[stated.rows(page)]
+    columns = indices, stated.classes[page], stated.annotators(page), stated.trusts[page]
     found = [
         Label(
             snapshot.view.ids[sample],

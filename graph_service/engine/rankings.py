@@ -82,7 +82,7 @@ def repeats(view: GraphView) -> Ranking:
 def outliers(view: GraphView) -> Ranking:
     """Rank the samples by how far they are from the others; those that stand out are flagged."""
     factor, rank = view.outlyingness()
-    samples = view.node_samples[view.nodes].astype(np.int64)
+    samples = view.node_samples[view.nodes]
     ranking = _ranked(samples, rank.astype(np.float32))
     return Ranking(ranking.items, ranking.suspicion, np.arange(stands_out(factor)))
 

@@ -15,7 +15,6 @@ __all__ = ["Channel", "fit_channel"]
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 _SHARES = (0.0, 0.25, 0.5, 0.75)
 _MOST_SHARE = _SHARES[-1]

@@ -118,7 +118,7 @@ def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer
     """Return what the labels teach a linear classifier to expect at `nodes`, as logarithms."""
     rows = labels.drawn(_TEACHERS)
     weights = np.ones(len(rows), np.float32)
-    # The lesson copies the features, and nobody else holds this copy.
+    # The lesson copies the features; those taken for it are let go of before it is learnt.
     lesson = Lesson(features[labels.labelled[rows]], weights)
     coefficients = lesson.learn(labels.seeds[rows])
     return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))

@@ -18,7 +18,6 @@ __all__ = ["Estimates", "Judgement", "by_group", "judge", "noise_rate", "transit
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 
 _CLEAR, _CLEAREST = 1 / 2, 1 / 8
@@ -86,6 +85,7 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     moved = _moved(plain, rate)
     wrong[rows] = moved
     preferred[rows] = channel.opinion.argmax(axis=1)
+    # The channel is ours alone; of many labels its arrays are large, so they are written over.
     if channel.opinion.shape[1] > 1:
         channel.opinion[own] = -1
         rival[rows] = channel.opinion.argmax(axis=1)

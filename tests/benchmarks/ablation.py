@@ -17,7 +17,7 @@ from rich.progress import track
 
 from graph_service.events import Method
 from graph_service.linear.basis import fit_basis
-from graph_service.linear.classifier import PENALTY, fit, log_posterior
+from graph_service.linear.classifier import Lesson, log_posterior
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.pooling.infer import infer
 from graph_service.pooling.statements import Statements
@@ -64,8 +64,8 @@ class Bench:
         spreading = self._balanced(spread(self.adj, onehot, labelled), onehot)
         yield "label spreading, balanced", spreading
         ones = np.ones(len(labelled), np.float32)
-        alone = np.exp(log_posterior(self.features, fit(self.features[labelled], onehot, ones, PENALTY)))
-        yield "classifier alone", alone
+        classifier = Lesson(self.features[labelled], ones).learn(onehot)
+        yield "classifier alone", np.exp(log_posterior(self.features, classifier))
         statements = Statements(labelled, self.truth[labelled], ones > 0, self.classes)
         pooled = infer(self.adj, self.features, self.sample, statements)
         taught = np.zeros_like(seeds)

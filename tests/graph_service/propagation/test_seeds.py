@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graph_service.pooling.statements import Statements
 from graph_service.propagation.seeds import Seeds
 
 NODES, CLASSES = 12, 5
@@ -29,6 +30,18 @@ def test_each_label_counts_once(labels, clamped):
     np.testing.assert_array_equal(seeds.nodes, np.flatnonzero(expected.any(axis=1)))
     np.testing.assert_allclose(seeds.dense(CLASSES), expected[seeds.nodes], atol=1e-7)
     np.testing.assert_array_equal(seeds.clamped, np.array(clamped)[seeds.nodes])
+
+
+@given(labels=LABELS, data=st.data())
+def test_given_labels_do_not_count_beside_verified_ones(labels, data):
+    verified = np.array(
+        data.draw(st.lists(st.booleans(), min_size=len(labels), max_size=len(labels))), np.bool_
+    )
+    nodes, classes = np.array(labels, np.int32).reshape(-1, 2).T
+    seeds, said = Seeds.stated(nodes, classes, verified), Statements(nodes, classes, verified, CLASSES)
+    np.testing.assert_array_equal(seeds.nodes, said.labelled)
+    np.testing.assert_array_equal(seeds.clamped, said.clamped)
+    np.testing.assert_allclose(seeds.dense(CLASSES)[:, said.seen], said.seeds, atol=1e-7)
 
 
 @given(labels=LABELS, clamped=CLAMPED, others=LABELS, fixed=CLAMPED)
