@@ -165,7 +165,11 @@ def test_a_page_that_others_can_reach_has_a_token(up):
 def test_images_of_no_dataset_are_named(up, pictures):
     running = up("--page", "--page-port", "0", "--images", f"phots={pictures}", "--images", str(pictures))
     running.addresses()
-    assert f"--images phots={pictures}: there is no dataset 'phots' yet" in running.stop()[1]
+    said = []
+    # The page looks for the datasets before it answers, but after its address is told.
+    urlopen(page_address(running, said), timeout=30).close()
+    said.append(running.stop()[1])
+    assert f"--images phots={pictures}: there is no dataset 'phots' yet" in "".join(said)
 
 
 @pytest.mark.parametrize(
@@ -186,9 +190,11 @@ def test_where_they_are_is_printed_for_who_needs_it(monkeypatch, capsys, termina
     assert ("without being told" in said.err) != exported
 
 
-def page_address(running):
-    """What `up` says of the page."""
+def page_address(running, said=None):
+    """What `up` says of the page; all that it says until then is added to `said`."""
     for line in running.process.stderr:
+        if said is not None:
+            said.append(line)
         if (at := line.find("http://")) >= 0:
             return line[at:].strip()
     raise AssertionError("there is no page")
