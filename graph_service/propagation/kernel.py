@@ -179,9 +179,9 @@ def multiply(
     indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
     sums: Float32, scale: float, faint: float,
 ) -> int:  # fmt: skip
-    """Write weights · here to the rows of `there` that are not clamped; and their sums times `scale`.
+    """Write weights · here to the rows of `there` that are not clamped, and to `sums` what these sum to.
 
-    Returns how many sums are below `faint` but not 0.
+    That is written times `scale`. Returns how many sums are below `faint` but not 0.
     """
     width, column, fainter = here.shape[1], 0, 0
     while column + 128 <= width:

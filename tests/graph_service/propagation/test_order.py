@@ -27,8 +27,9 @@ def test_nodes_in_nobodys_list_lie_beside_their_nearest():
     listed = np.stack([ring * size + (place + step) % size for step in (1, 2)], axis=1)
     neighbours = np.concatenate([listed, np.stack([at, listed[:, 0]], axis=1)]).astype(np.int32)
     shuffled = rng.permutation(len(neighbours)).astype(np.int32)
-    order = breadth_first(shuffled[neighbours][np.argsort(shuffled)], np.ones(len(neighbours), np.bool_))
+    mixed = shuffled[neighbours][np.argsort(shuffled)]
+    order = breadth_first(mixed, np.ones(len(mixed), np.bool_))
     number = np.empty(len(order), np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
-    lists = renumbered(shuffled[neighbours][np.argsort(shuffled)], order, number)
+    lists = renumbered(mixed, order, number)
     assert np.abs(lists - np.arange(len(lists))[:, np.newaxis]).max() < 2 * size
