@@ -49,12 +49,12 @@ def steps_pool(
         here: as `own`: log(B + floor) in the clamped rows, zeros in the others; overwritten.
         there: as `here`.
     """
-    weight, least, sums = np.float32(share), np.float32(floor), np.empty(len(own), np.float32)
+    weight, least, unsummed = np.float32(share), np.float32(floor), np.empty(0, np.float32)
     for i in prange(len(own)):
         if not clamped[i]:
             _believe(own, here, i, weight, least, True)
     for step in range(steps):
-        multiply(indptr, indices, weights, clamped, here, there, sums, 1.0, 0.0)
+        multiply(indptr, indices, weights, clamped, here, there, unsummed, 1.0, 0.0)
         for i in prange(len(own)):
             if not clamped[i]:
                 _believe(own, there, i, weight, least, step < steps - 1)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numba import njit, prange
 
 from graph_service.propagation.gather import gatherer
-from graph_service.propagation.lanes import SIZES, store, total
+from graph_service.propagation.lanes import SIZES, reaches, store, total
 from graph_service.propagation.parallel import parallel, parallel_within
 
 __all__ = ["UNREACHED", "multiply", "steps_wide", "sweep"]
@@ -43,6 +43,7 @@ def sweep(
     stop: int,
     tolerance: float,
     faint: float,
+    updated: bool,
 ) -> bool:
     """Take the steps from number `first` to before `stop` in float32, all rows but the clamped.
 
@@ -58,13 +59,15 @@ def sweep(
         stop: one more than the last.
         tolerance: at least 0.
         faint: least sum, besides 0, of a row that float32 is enough for.
+        updated: whether what `room` gets is wanted; else it is room to work in.
 
     Returns:
         Whether it was enough; if not, what was made is worth nothing.
     """
+    summed = updated or states.shape[2] not in SIZES
     for step in range(first, stop):
         here, there = states[step % len(states)], states[(step + 1) % len(states)]
-        sums = room[step % len(room)]
+        sums = room[step % len(room)][: states.shape[1] if summed else 0]
         if multiply(indptr, indices, weights, clamped, here, there, sums, tolerance, faint) > 0:
             return False
     return True
@@ -96,7 +99,7 @@ def steps_wide(
     """
     shares = np.empty(len(weights))
     rounded = np.empty(len(weights), np.float32)
-    sums = np.empty(len(clamped), np.float32)
+    unsummed = np.empty(0, np.float32)
     halves = np.power(0.5, np.arange(_SHIFTS).astype(np.float64))
     for _ in range(steps):
         for i in prange(len(clamped)):
@@ -108,7 +111,7 @@ def steps_wide(
                     top += shift
                 next_mass[i], next_exponent[i] = arriving, top
                 rounded[row] = shares[row]
-        multiply(indptr, indices, rounded, clamped, here, there, sums, 1.0, 0.0)
+        multiply(indptr, indices, rounded, clamped, here, there, unsummed, 1.0, 0.0)
         here, there = there, here
         mass, next_mass = next_mass, mass
         exponent, next_exponent = next_exponent, exponent
@@ -139,29 +142,28 @@ def _arrivals(
 
 
 def _multiplier(size: int) -> Callable[..., int]:
-    """Return the kernel that multiplies `size` columns of the rows that are not clamped.
-
-    It adds the rows' sums up over the columns, in the end times `scale`, and returns how many are below
-    `faint` but not 0.
-    """
+    """Return the kernel that does for `size` columns what `multiply` does for all."""
     gather = gatherer(size)
 
     def multiply(
         indptr: Int64, indices: Int32, weights: Float32, clamped: Bools, here: Float32, there: Float32,
         column: int, sums: Float32, scale: float, faint: float,
     ) -> int:  # fmt: skip
-        fainter = 0
+        fainter, summed = 0, len(sums) > 0
         factor = np.float32(scale if column + size == here.shape[1] else 1)
         for i in prange(len(clamped)):
             if not clamped[i]:
                 row = gather(indptr, indices, weights, i, here, column)
                 store(there, i, column, row)
-                reached = total(row)
-                if column > 0:
-                    reached += sums[i]
-                sums[i] = reached * factor
-                if 0.0 < reached < faint:
-                    fainter += 1
+                # A sum takes as long as two neighbours: it is not needed where one number alone is enough.
+                if summed or (faint > 0.0 and not reaches(row, faint)):
+                    reached = total(row)
+                    if column > 0:
+                        reached += sums[i]
+                    if summed:
+                        sums[i] = reached * factor
+                    if 0.0 < reached < faint:
+                        fainter += 1
         return fainter
 
     # Compiled kernels are linked by name when they come from the cache: kernels cached by two processes
@@ -181,7 +183,20 @@ def multiply(
 ) -> int:  # fmt: skip
     """Write weights · here to the rows of `there` that are not clamped, and to `sums` what these sum to.
 
-    That is written times `scale`. Returns how many sums are below `faint` but not 0.
+    Args:
+        indptr: weights in compressed rows.
+        indices: of them.
+        weights: of them.
+        clamped: (n,).
+        here: (n, width), not negative where `faint` is not 0.
+        there: (n, width).
+        sums: (n,), gets the sums times `scale`; or (0,), where nobody needs them: `width` is then one of
+            `SIZES`, or `faint` is 0.
+        scale: at least 0.
+        faint: at least 0.
+
+    Returns:
+        How many sums are below `faint` but not 0.
     """
     width, column, fainter = here.shape[1], 0, 0
     while column + 128 <= width:

@@ -28,6 +28,7 @@ __all__ = [
     "fused",
     "lane_rows",
     "load",
+    "reaches",
     "store",
     "total",
     "zeros",
@@ -87,12 +88,17 @@ def _call_llvm(builder: Any, name: str, result: Any, args: list[Any], **flags: A
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args, **flags)
 
 
+def _everywhere(builder: Any, vector: Vector, number: Any) -> Any:
+    """Return a vector that is `number` in every place."""
+    undefined = ir.Constant(vector.ir, ir.Undefined)
+    single = builder.insert_element(undefined, number, ir.Constant(ir.IntType(32), 0))
+    first = ir.Constant(ir.VectorType(ir.IntType(32), vector.size), None)
+    return builder.shuffle_vector(single, undefined, first)
+
+
 def fused(builder: Any, vector: Vector, addend: Any, weight: Any, row: Any) -> Any:
     """Return `addend + weight * row`, where `weight` is a number."""
-    undefined = ir.Constant(vector.ir, ir.Undefined)
-    single = builder.insert_element(undefined, weight, ir.Constant(ir.IntType(32), 0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.size), None)
-    weights = builder.shuffle_vector(single, undefined, everywhere)
+    weights = _everywhere(builder, vector, weight)
     return _call_llvm(builder, f"llvm.fmuladd.v{vector.size}f32", vector.ir, [weights, row, addend])
 
 
@@ -194,6 +200,18 @@ def total(typing_context: Any, vector: Any) -> Any:
         return _call_llvm(builder, name, ir.FloatType(), [start, args[0]], fastmath=("reassoc",))
 
     return types.float32(vector), generate
+
+
+@compiled
+def reaches(typing_context: Any, vector: Any, least: Any) -> Any:
+    """Return whether any number of a vector is at least `least`, which is rounded to float32."""
+
+    def generate(context: Any, builder: Any, call: Any, args: Any) -> Any:
+        bits = ir.VectorType(ir.IntType(1), vector.size)
+        enough = builder.fcmp_ordered(">=", args[0], _everywhere(builder, vector, args[1]))
+        return _call_llvm(builder, f"llvm.vector.reduce.or.v{vector.size}i1", bits.element, [enough])
+
+    return types.boolean(vector, types.float32), generate
 
 
 @compiled

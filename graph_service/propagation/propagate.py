@@ -72,7 +72,7 @@ def _fast(
     states = _rows(seeds, np.exp(log_mass) / np.where(sums > 0, sums, 1), log_mass, clamped)
     unused = np.empty((1, len(adj)), np.float32)
     graph = adj.indptr, adj.indices, adj.weights
-    sufficed = sweep(*graph, clamped, states, unused, 0, steps, 1.0, faint)
+    sufficed = sweep(*graph, clamped, states, unused, 0, steps, 1.0, faint, False)
     return states[steps % 2, :, : seeds.shape[1]].copy() if sufficed else None
 
 

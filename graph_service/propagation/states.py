@@ -154,6 +154,7 @@ class Dense:
             self.steps,
             self.tolerance,
             faint,
+            self.kept > self.steps,
         )
 
     def scores(self, nodes: npt.NDArray[np.integer]) -> Float32:
