@@ -109,7 +109,7 @@ def flag(
     places = _before(ranking, cut)
     make = _label_flag if kind in (FlagKind.WRONG_LABEL, FlagKind.CONTRADICTION) else _sample_flag
     chosen = places[start : start + count]
-    columns = ranking.items[chosen].tolist(), ranking.suspicion[chosen].tolist()
+    columns = ranking.items[chosen].tolist(), ranking.suspicion(chosen).tolist()
     items = [
         make(snapshot, kind, item, suspicion, evidence_count)
         for item, suspicion in zip(*columns, strict=True)
@@ -149,9 +149,9 @@ def _before(ranking: Ranking, cut: Cut) -> npt.NDArray[np.int64]:
     """Return the places in the ranking that lie before the cut, rising."""
     if cut.min_suspicion is not None:
         # Compared as the float32 that is sent, so that a suspicion read from an answer finds its flag.
-        return np.flatnonzero(ranking.suspicion >= np.float32(cut.min_suspicion))
+        return np.flatnonzero(ranking.suspicion() >= np.float32(cut.min_suspicion))
     if cut.target_precision is not None:
-        return np.arange(target_precision(ranking.suspicion, cut.target_precision))
+        return np.arange(target_precision(ranking.suspicion(), cut.target_precision))
     if cut.budget is not None:
         return np.arange(min(cut.budget, len(ranking.items)))
     return ranking.flagged

@@ -61,7 +61,7 @@ class Judging:
 
     @Once
     def _wrong_labels(self) -> Ranking:
-        return wrong_labels(self._statements.columns, self.judgement())
+        return wrong_labels(self.judgement())
 
     @Once
     def _contradicting(self) -> Ranking:

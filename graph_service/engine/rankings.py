@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -18,6 +18,8 @@ __all__ = ["FlagKind", "Ranking", "contradicting", "outliers", "repeats", "wrong
 Ints = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
+
+_ALL = slice(None)
 
 
 class FlagKind(IntEnum):
@@ -35,25 +37,28 @@ class Ranking:
 
     Attributes:
         items: int32 (m,), labels (by their place in the columns) or, of kinds that concern samples, samples.
-        suspicion: float32 (m,), 0 to 1, falling.
+        suspicions: float32, 0 to 1, by label or sample, whether it is among the items or not.
         flagged: int64 (f,), places in `items` that are flagged when no cut is asked for, rising.
     """
 
     items: Int32
-    suspicion: Float32
+    suspicions: Float32
     flagged: Ints
 
+    def suspicion(self, places: slice | Ints = _ALL) -> Float32:
+        """Return the suspicion of the items at these places, falling: float32."""
+        found: Float32 = self.suspicions[self.items[places]]
+        return found
 
-def wrong_labels(columns: npt.NDArray[np.integer], judgement: Judgement) -> Ranking:
+
+def wrong_labels(judgement: Judgement) -> Ranking:
     """Rank the judged labels by the probability that they are wrong.
 
     Flagged are those before the best expected F1 whose held-out opinion prefers another class.
     """
-    labels = np.flatnonzero(judgement.judged)
-    ranking = _ranked(labels, judgement.wrong[labels])
-    places = np.arange(best_f1(ranking.suspicion))
-    doubted = judgement.preferred[ranking.items[places]] != columns[ranking.items[places]]
-    return Ranking(ranking.items, ranking.suspicion, places[doubted])
+    ranking = _ranked(np.flatnonzero(judgement.judged), judgement.wrong)
+    before = ranking.items[: best_f1(ranking.suspicion())]
+    return replace(ranking, flagged=np.flatnonzero(judgement.doubted[before]))
 
 
 def contradicting(
@@ -64,8 +69,7 @@ def contradicting(
 ) -> Ranking:
     """Rank the labels that others of exact or near duplicates contradict; all are flagged."""
     found = contradictions(nodes, classes, view.near_pairs()[:2], len(view.node_samples))
-    items = np.flatnonzero(found)
-    return _ranked(items, judgement.wrong[items])
+    return _ranked(np.flatnonzero(found), judgement.wrong)
 
 
 def repeats(view: GraphView) -> Ranking:
@@ -75,19 +79,19 @@ def repeats(view: GraphView) -> Ranking:
     later = view.node_samples[first] > view.node_samples[second]
     np.maximum.at(best, view.node_samples[first[later]], np.minimum(cosines[later], np.float32(1)))
     best[view.node_samples[view.sample_nodes] != np.arange(len(best))] = 1
-    items = np.flatnonzero(best > 0)
-    return _ranked(items, best[items])
+    return _ranked(np.flatnonzero(best > 0), best)
 
 
 def outliers(view: GraphView) -> Ranking:
     """Rank the samples by how far they are from the others; those that stand out are flagged."""
     factor, rank = view.outlyingness()
     samples = view.node_samples[view.nodes]
-    ranking = _ranked(samples, rank.astype(np.float32))
-    return Ranking(ranking.items, ranking.suspicion, np.arange(stands_out(factor)))
+    suspicions = np.zeros(len(view.ids), np.float32)
+    suspicions[samples] = rank
+    return replace(_ranked(samples, suspicions), flagged=np.arange(stands_out(factor)))
 
 
-def _ranked(items: npt.NDArray[np.integer], suspicion: Float32) -> Ranking:
+def _ranked(items: npt.NDArray[np.integer], suspicions: Float32) -> Ranking:
     # Equal suspicion keeps the items' own order, so that pages of one revision always agree.
-    order = np.argsort(-suspicion, kind="stable")
-    return Ranking(items[order].astype(np.int32), suspicion[order], np.arange(len(items)))
+    order = np.argsort(-suspicions[items], kind="stable")
+    return Ranking(items[order].astype(np.int32), suspicions, np.arange(len(items)))

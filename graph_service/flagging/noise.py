@@ -18,7 +18,6 @@ __all__ = ["Estimates", "Judgement", "by_group", "judge", "noise_rate", "transit
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
-Int32 = npt.NDArray[np.int32]
 
 _CLEAR, _CLEAREST = 1 / 2, 1 / 8
 _ENOUGH_SHARE, _MOST_TRUST = 0.5, 0.9
@@ -33,9 +32,9 @@ class Judgement:
 
     Attributes:
         wrong: float32 (m,), the estimated probability that the label is wrong; 0 where not judged.
-        preferred: int32 (m,), the column that the held-out opinion prefers; -1 where not judged.
-        rival: int32 (m,), the column that it prefers among those the label does not state; -1 where not
-            judged, or where there is no other.
+        doubted: bool (m,), whether the held-out opinion prefers another class than the label states.
+        rival: int8, or wider for more classes (m,), the column that it prefers among those the label does not
+            state; -1 where not judged, or where there is no other.
         judged: bool (m,).
         counts: float64 (c, c), how many judged labels state column's class where row's is true, each counted
             by the distribution of its true class.
@@ -43,8 +42,8 @@ class Judgement:
     """
 
     wrong: Float32
-    preferred: Int32
-    rival: Int32
+    doubted: npt.NDArray[np.bool_]
+    rival: npt.NDArray[np.signedinteger]
     judged: npt.NDArray[np.bool_]
     counts: Float64
     rates: tuple[float, float]
@@ -72,11 +71,12 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
         columns: int (m,), what each label states, as a column of the opinions.
     """
     wrong = np.zeros(len(columns), np.float32)
-    preferred, rival = np.full((2, len(columns)), -1, np.int32)
-    told = np.zeros((opinions.beliefs.shape[1],) * 2)  # by what is stated
+    doubted, classes = np.zeros(len(columns), np.bool_), opinions.beliefs.shape[1]
+    rival = np.full(len(columns), -1, np.min_scalar_type(-classes))
+    told = np.zeros((classes, classes))  # by what is stated
     rows = np.flatnonzero(opinions.judged)
     if not len(rows):
-        return Judgement(wrong, preferred, rival, opinions.judged, told, (0.0, 0.0))
+        return Judgement(wrong, doubted, rival, opinions.judged, told, (0.0, 0.0))
     stated = columns[rows]
     channel = fit_channel(opinions.of(rows), stated)
     own = np.arange(len(rows)), stated
@@ -84,7 +84,7 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     rate = _rate(channel, stated, float(plain.mean()))
     moved = _moved(plain, rate)
     wrong[rows] = moved
-    preferred[rows] = channel.opinion.argmax(axis=1)
+    doubted[rows] = channel.opinion.argmax(axis=1) != stated
     # The channel is ours alone; of many labels its arrays are large, so they are written over.
     if channel.opinion.shape[1] > 1:
         channel.opinion[own] = -1
@@ -97,7 +97,7 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     posterior[own] = 1 - grown
     posterior /= posterior.sum(axis=1, keepdims=True)
     add_rows_at(told, stated.astype(np.int64), posterior, np.arange(len(rows)))
-    return Judgement(wrong, preferred, rival, opinions.judged, told.T, (float(plain.mean()), rate))
+    return Judgement(wrong, doubted, rival, opinions.judged, told.T, (float(plain.mean()), rate))
 
 
 def noise_rate(judgement: Judgement, level: float) -> Estimates:

@@ -53,7 +53,7 @@ class Statements:
         """The classes stated, int64 (c,), rising."""
         return np.flatnonzero(np.bincount(self.classes, minlength=self.class_count))
 
-    @cached_property
+    @property
     def columns(self) -> Int32:
         """The column of each label, int32 (m,)."""
         of_class = np.searchsorted(self.seen, np.arange(self.class_count)).astype(np.int32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -74,7 +73,7 @@ class Seeds:
         places = places[places < len(self)]
         return self[places[self.nodes[places] == nodes[: len(places)]]]
 
-    @cached_property
+    @property
     def owners(self) -> Int64:
         """The place in `nodes` that each entry belongs to, int64 (e,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))

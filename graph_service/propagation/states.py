@@ -198,8 +198,9 @@ class Heaviest:
     def write(self, step: int, seeds: Seeds, factors: Float64) -> None:
         """See `States`."""
         # The heaviest of each node first, so that an entry's place among its node's is its column.
-        order = np.lexsort((-seeds.shares, seeds.owners))
-        owners = seeds.owners[order]
+        owners = seeds.owners
+        order = np.lexsort((-seeds.shares, owners))
+        owners = owners[order]
         places = np.arange(len(order)) - seeds.starts[owners]
         scores = seeds.shares[order] * factors[owners]
         state = self.rows[step % self.kept]

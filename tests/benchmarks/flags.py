@@ -110,7 +110,7 @@ def ours(graph: NeighbourGraph, vectors: Floats, stated: Ints, wrong: Bools) -> 
     order = np.argsort(-judgement.wrong, kind="stable")
     flagged = order[: best_f1(judgement.wrong[order])]
     called = np.zeros(len(stated), np.bool_)
-    called[flagged[judgement.preferred[flagged] != labels.columns[flagged]]] = True
+    called[flagged[judgement.doubted[flagged]]] = True
     rate = noise_rate(judgement, 0.95)
     say(
         "vicinal",
