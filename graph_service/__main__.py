@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from graph_service.engine.engine import Engine
-from graph_service.engine.limits import Limits
+from graph_service.engine.requests.limits import Limits
 from graph_service.linear import warm_up as linear
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore

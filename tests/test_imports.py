@@ -36,6 +36,8 @@ NUMERIC = [
     "auditing",
 ]
 NUMERIC = [f"graph_service.{room}" for room in NUMERIC]
+ENGINE = [f"graph_service.engine.{room}" for room in ("requests", "state", "revision", "answers")]
+UNDER_ENGINE = ["vicinal.wire.errors", "graph_service.events", "graph_service.log.base", *NUMERIC]
 
 # Room -> the project's own modules that it may import. The longest name that fits a module decides.
 ROOMS: dict[str, list[str]] = {
@@ -80,13 +82,9 @@ ROOMS: dict[str, list[str]] = {
     # Each numeric room knows those before it.
     **{room: ["graph_service.events", *NUMERIC[: place + 1]] for place, room in enumerate(NUMERIC)},
     "graph_service.log": ["vicinal.wire.errors", "graph_service.events", "graph_service.log"],
-    "graph_service.engine": [
-        "vicinal.wire.errors",
-        "graph_service.events",
-        "graph_service.log.base",
-        *NUMERIC,
-        "graph_service.engine",
-    ],
+    # Of these, too, each knows those before it.
+    **{room: [*UNDER_ENGINE, *ENGINE[: place + 1]] for place, room in enumerate(ENGINE)},
+    "graph_service.engine": [*UNDER_ENGINE, "graph_service.engine"],
     "graph_service.rpc": [
         "vicinal",
         "graph_service.events",

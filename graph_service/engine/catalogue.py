@@ -6,8 +6,8 @@ import logging
 import threading
 
 from graph_service.engine.dataset import Dataset
-from graph_service.engine.limits import Limits
-from graph_service.engine.snapshot import Derived
+from graph_service.engine.requests.limits import Limits
+from graph_service.engine.revision.snapshot import Derived
 from graph_service.log.base import Store, Write
 from vicinal.wire.errors import AlreadyExists, InvalidArgument, NotFound, Unavailable
 

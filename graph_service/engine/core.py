@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from graph_service.engine import checks
+from graph_service.engine.answers.pages import Page
 from graph_service.engine.catalogue import Catalogue
 from graph_service.engine.dataset import Dataset
-from graph_service.engine.limits import Limits
-from graph_service.engine.pages import Page
-from graph_service.engine.rules import Rules
-from graph_service.engine.snapshot import Derived, Snapshot
+from graph_service.engine.requests import checks
+from graph_service.engine.requests.limits import Limits
+from graph_service.engine.requests.rules import Rules
+from graph_service.engine.revision.snapshot import Derived, Snapshot
 from graph_service.events import Event
 from graph_service.log.base import Store, Write
 

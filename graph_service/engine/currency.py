@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from graph_service.engine.background import Background
-from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.revision.snapshot import Snapshot
 from vicinal.wire.errors import ServiceError
 
 __all__ = ["Currency", "PropagationFailed"]

@@ -7,19 +7,19 @@ import threading
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from graph_service.engine import checks
+from graph_service.engine.answers.pages import Pins
+from graph_service.engine.answers.searching import Search
+from graph_service.engine.answers.suggesting import Suggestions, suggestions
 from graph_service.engine.currency import Currency
-from graph_service.engine.foresight import Foresight
-from graph_service.engine.leases import LeaseTable, SamplesTaken
-from graph_service.engine.limits import Limits
-from graph_service.engine.pages import Pins
-from graph_service.engine.replay import replay
-from graph_service.engine.searching import Search
-from graph_service.engine.sharing import together
-from graph_service.engine.snapshot import Derived, Snapshot, take
-from graph_service.engine.staging import Encoder
-from graph_service.engine.suggesting import Suggestions, suggestions
-from graph_service.engine.summary import Summary
+from graph_service.engine.requests import checks
+from graph_service.engine.requests.limits import Limits
+from graph_service.engine.revision.foresight import Foresight
+from graph_service.engine.revision.snapshot import Derived, Snapshot, take
+from graph_service.engine.state.leases import LeaseTable, SamplesTaken
+from graph_service.engine.state.replay import replay
+from graph_service.engine.state.sharing import together
+from graph_service.engine.state.staging import Encoder
+from graph_service.engine.state.summary import Summary
 from graph_service.engine.writer import Outcome, VectorWrite, Writer
 from graph_service.events import DatasetCreated, Event
 from graph_service.log.base import DatasetLog, Receipt, Write

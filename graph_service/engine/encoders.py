@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from graph_service.engine import checks
 from graph_service.engine.core import Core
-from graph_service.engine.vectors import to_keep
+from graph_service.engine.requests import checks
+from graph_service.engine.requests.vectors import to_keep
 from graph_service.events import EncoderChanged, VectorsDiscarded, VectorsStaged
 
 __all__ = ["EncoderCases"]

@@ -12,14 +12,15 @@ from typing import Any, Unpack
 
 import numpy.typing as npt
 
-from graph_service.engine import checks, flags, listing, reads, suggesting
+from graph_service.engine.answers import flags, listing, reads, suggesting
 from graph_service.engine.dataset import Dataset
 from graph_service.engine.encoders import EncoderCases
 from graph_service.engine.leasing import LeaseCases, LeaseTerms
-from graph_service.engine.rankings import FlagKind
-from graph_service.engine.snapshot import Derived
-from graph_service.engine.summary import Summary
-from graph_service.engine.vectors import to_keep, unit
+from graph_service.engine.requests import checks
+from graph_service.engine.requests.vectors import to_keep, unit
+from graph_service.engine.revision.rankings import FlagKind
+from graph_service.engine.revision.snapshot import Derived
+from graph_service.engine.state.summary import Summary
 from graph_service.engine.watches import WatchCases
 from graph_service.engine.writer import VectorWrite
 from graph_service.events import (

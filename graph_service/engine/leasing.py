@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.engine import checks
+from graph_service.engine.answers.suggesting import Suggestions
 from graph_service.engine.core import Core
 from graph_service.engine.dataset import Dataset
-from graph_service.engine.lease_events import unknown_lease
-from graph_service.engine.leases import Held, Lease, SamplesTaken
-from graph_service.engine.suggesting import Suggestions
+from graph_service.engine.requests import checks
+from graph_service.engine.state.lease_events import unknown_lease
+from graph_service.engine.state.leases import Held, Lease, SamplesTaken
 from graph_service.events import LeaseReleased, LeaseRenewed, SamplesLeased
 from vicinal.wire.errors import InvalidArgument
 

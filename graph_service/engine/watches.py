@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
-from graph_service.engine import checks
 from graph_service.engine.core import Core, milliseconds
-from graph_service.engine.limits import Limits
+from graph_service.engine.requests import checks
+from graph_service.engine.requests.limits import Limits
 from graph_service.engine.watching import Changes, Watch
 from graph_service.log.base import Store
 from vicinal.wire.errors import ResourceExhausted

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from graph_service.engine.currency import PropagationFailed
 from graph_service.engine.dataset import Dataset
-from graph_service.engine.snapshot import Derived, Snapshot
+from graph_service.engine.revision.snapshot import Derived, Snapshot
 
 __all__ = ["Changes", "State", "Watch", "difference"]
 

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import grpc
 
 from graph_service.engine.engine import Engine
-from graph_service.engine.snapshot import Derived
+from graph_service.engine.revision.snapshot import Derived
 from graph_service.rpc.admission import Admission
 from vicinal.graph.v1 import graph_pb2_grpc as pb_grpc
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TypeVar
 
-from graph_service.engine import listing, suggesting
-from graph_service.engine.limits import Limits
-from graph_service.engine.summary import Summary
+from graph_service.engine.answers import listing, suggesting
+from graph_service.engine.requests.limits import Limits
+from graph_service.engine.state.summary import Summary
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
 from graph_service.suggestion.strategies import Reason, Strategy
 from vicinal.graph.v1 import graph_pb2 as pb

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from graph_service.engine.flags import Cut, Estimates, Flag, Noise
-from graph_service.engine.rankings import FlagKind
+from graph_service.engine.answers.flags import Cut, Estimates, Flag, Noise
+from graph_service.engine.revision.rankings import FlagKind
 from graph_service.rpc.convert import known
 from vicinal.graph.v1 import graph_pb2 as pb
 from vicinal.wire import tensors

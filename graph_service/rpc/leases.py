@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from google.protobuf.duration_pb2 import Duration
 
-from graph_service.engine.leases import Lease
 from graph_service.engine.leasing import LeaseTerms
+from graph_service.engine.state.leases import Lease
 from graph_service.rpc.calls import Calls, Context
 from vicinal.graph.v1 import graph_pb2 as pb
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph_service.engine.reads import Propagated
+from graph_service.engine.answers.reads import Propagated
 from graph_service.rpc import convert, flags
 from graph_service.rpc.calls import Context
 from graph_service.rpc.encoders import EncoderCalls

@@ -16,10 +16,10 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from graph_service.engine.snapshot import Snapshot, take
-from graph_service.engine.suggesting import suggestions
-from graph_service.engine.tables import Tables
-from graph_service.engine.vectors import to_keep
+from graph_service.engine.answers.suggesting import suggestions
+from graph_service.engine.requests.vectors import to_keep
+from graph_service.engine.revision.snapshot import Snapshot, take
+from graph_service.engine.state.tables import Tables
 from graph_service.events import DatasetCreated, LabelsAdded, Method, Propagation, SamplesAdded, Trust
 from graph_service.neighbours.graph import NeighbourGraph
 from graph_service.suggestion.strategies import Strategy

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from graph_service.__main__ import main
-from graph_service.engine.tables import Tables
+from graph_service.engine.state.tables import Tables
 
 LISTS_TO = "LISTS_TO"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from graph_service.engine.rankings import FlagKind as Domain
+from graph_service.engine.revision.rankings import FlagKind as Domain
 from vicinal.graph.v1 import graph_pb2
 from vicinal_client import FailedPrecondition, FlagKind, Label, Method, Trust
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from graph_service.engine.answers.flags import Cut
 from graph_service.engine.engine import Engine
-from graph_service.engine.flags import Cut
-from graph_service.engine.rankings import FlagKind
+from graph_service.engine.revision.rankings import FlagKind
 from graph_service.events import DatasetCreated, Propagation
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import AlreadyExists, DataLoss, NotFound, ServiceError, Unavailable

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from graph_service.engine import searching
+from graph_service.engine.answers import searching
+from graph_service.engine.answers.flags import Cut
 from graph_service.engine.engine import Engine
-from graph_service.engine.flags import Cut
-from graph_service.engine.rankings import FlagKind
-from graph_service.engine.snapshot import Snapshot
+from graph_service.engine.revision.rankings import FlagKind
+from graph_service.engine.revision.snapshot import Snapshot
 from graph_service.events import DatasetCreated, DatasetUpdated, Propagation, Trust
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import Aborted, FailedPrecondition, NotFound

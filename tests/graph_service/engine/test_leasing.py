@@ -8,8 +8,8 @@ import pytest
 
 from graph_service.engine.engine import Engine
 from graph_service.engine.leasing import LeaseTerms
-from graph_service.engine.limits import Limits
-from graph_service.engine.snapshot import Derived
+from graph_service.engine.requests.limits import Limits
+from graph_service.engine.revision.snapshot import Derived
 from graph_service.events import DatasetCreated, Method, Propagation, Trust
 from graph_service.suggestion.strategies import Strategy
 from vicinal.wire.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from graph_service.engine.currency import PropagationFailed
 from graph_service.engine.engine import Engine
 from graph_service.engine.leasing import LeaseTerms
-from graph_service.engine.limits import Limits
+from graph_service.engine.requests.limits import Limits
 from graph_service.engine.watching import Changes, State, difference
 from graph_service.events import DatasetCreated, DatasetUpdated, Method, Propagation, Trust
 from graph_service.suggestion.strategies import Strategy
