@@ -159,14 +159,14 @@ def _before(ranking: Ranking, cut: Cut) -> npt.NDArray[np.int64]:
 
 def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float, count: int) -> Flag:
     labels, view = snapshot.labels, snapshot.view
-    sample, class_index = int(view.index_of_row[labels.row(label)]), int(labels.classes[label])
+    sample, (class_index, trust) = int(view.index_of_row[labels.row(label)]), labels.label(label)
     rival = int(snapshot.judging.judgement().rival[label])
     against = _speakers if kind is FlagKind.WRONG_LABEL else _contradictors
     return Flag(
         sample_id=view.ids[sample],
         annotator=labels.annotator(label),
         class_name=snapshot.classes[class_index],
-        trust=Trust(labels.trusts[label]),
+        trust=trust,
         suspicion=suspicion,
         suggested_class=snapshot.classes[snapshot.statements.seen[rival]] if rival >= 0 else "",
         evidence=against(snapshot, int(view.sample_nodes[sample]), class_index, count),

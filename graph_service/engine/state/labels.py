@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,10 @@ class LabelColumns:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def label(self, place: int) -> _Label:
+        """Return the class and trust of one."""
+        return int(self.classes[place]), Trust(self.trusts[place])
+
     def rows(self, places: slice = _ALL) -> npt.NDArray[np.int64]:
         """Return the samples' rows in the tables, rising: int64."""
         return self.keys[places] >> _CODE_BITS
@@ -63,25 +67,13 @@ class LabelColumns:
 
     def places_of(self, row: int) -> slice:
         """Return the places of a sample's labels; O(log m)."""
-        return _places(self.keys, row)
+        return slice(*self.keys.searchsorted([row << _CODE_BITS, (row + 1) << _CODE_BITS]).tolist())
 
     def among(self, chosen: npt.NDArray[np.bool_]) -> LabelColumns:
         """Return the labels chosen by bool (m,)."""
         return LabelColumns(
             self.keys[chosen], self.classes[chosen], self.trusts[chosen], self.annotator_names
         )
-
-
-class _Settled(NamedTuple):
-    """All labels in the order of their keys; the arrays are never written to."""
-
-    keys: npt.NDArray[np.int64]
-    classes: npt.NDArray[np.int32]
-    trusts: npt.NDArray[np.int8]
-
-    def label(self, place: int) -> _Label:
-        """Return the class and trust of one."""
-        return int(self.classes[place]), Trust(self.trusts[place])
 
 
 class LabelTable:
@@ -94,7 +86,7 @@ class LabelTable:
 
     def __init__(self) -> None:
         nothing = np.zeros(0, np.int64)
-        self._settled = _Settled(nothing, nothing.astype(np.int32), nothing.astype(np.int8))
+        self._settled = LabelColumns(nothing, nothing.astype(np.int32), nothing.astype(np.int8), ())
         # What is not in the arrays yet: row → annotator code → class index and trust, None where it is gone.
         self._changed: dict[int, dict[int, _Label | None]] = {}
         self._change_count = 0
@@ -132,7 +124,7 @@ class LabelTable:
     def columns(self) -> LabelColumns:
         """Return all labels by sample and annotator; O(m + c log c) after c changes."""
         self._settle()
-        return LabelColumns(*self._settled, tuple(self._codes))
+        return self._settled
 
     def _label(self, row: int, code: int) -> _Label | None:
         changed = self._changed.get(row, {})  # before the arrays, as it goes after they come
@@ -146,8 +138,8 @@ class LabelTable:
         """Return the sample's labels by the annotators' codes."""
         changed = self._changed.get(row, {})
         settled = self._settled
-        places = _places(settled.keys, row)
-        codes = (settled.keys[places] & _CODES).tolist()
+        places = settled.places_of(row)
+        codes = settled.annotators(places).tolist()
         labels = {code: settled.label(places.start + i) for i, code in enumerate(codes)} | changed
         return {code: label for code, label in labels.items() if label is not None}
 
@@ -171,21 +163,18 @@ class LabelTable:
                 for row, labels in self._changed.items()
                 for code, label in labels.items()
             ]
-            self._settled = _with_changes(self._settled, *np.array(sorted(changes), np.int64).T)
+            names, columns = tuple(self._codes), np.array(sorted(changes), np.int64).T
+            self._settled = _with_changes(self._settled, names, *columns)
             self._changed, self._change_count = {}, 0
 
 
-def _places(keys: npt.NDArray[np.int64], row: int) -> slice:
-    """Return the places of the keys that begin with this row."""
-    return slice(*keys.searchsorted([row << _CODE_BITS, (row + 1) << _CODE_BITS]).tolist())
-
-
 def _with_changes(
-    before: _Settled,
+    before: LabelColumns,
+    annotator_names: tuple[str, ...],
     keys: npt.NDArray[np.int64],
     classes: npt.NDArray[np.int64],
     trusts: npt.NDArray[np.int64],
-) -> _Settled:
+) -> LabelColumns:
     """Return the labels after changes, whose keys rise."""
     places = before.keys.searchsorted(keys)
     known, stays = np.zeros(len(keys), np.bool_), classes != _GONE
@@ -202,6 +191,9 @@ def _with_changes(
             column = np.delete(column, gone)
         return np.insert(column, between, values[new]) if len(between) else column
 
-    return _Settled(
-        changed(before.keys, keys), changed(before.classes, classes), changed(before.trusts, trusts)
+    return LabelColumns(
+        changed(before.keys, keys),
+        changed(before.classes, classes),
+        changed(before.trusts, trusts),
+        annotator_names,
     )
