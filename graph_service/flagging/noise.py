@@ -72,7 +72,7 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     """
     wrong = np.zeros(len(columns), np.float32)
     doubted, classes = np.zeros(len(columns), np.bool_), opinions.beliefs.shape[1]
-    rival = np.full(len(columns), -1, np.min_scalar_type(-classes))
+    rival = np.full(len(columns), -1, np.min_scalar_type(-1 - classes))
     told = np.zeros((classes, classes))  # by what is stated
     rows = np.flatnonzero(opinions.judged)
     if not len(rows):
