@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 
 from graph_service.flagging.held_out import Opinions
 from graph_service.pooling.pool import softmax
-from graph_service.pooling.transition import transition
+from graph_service.pooling.scatter import add_rows_at
+from graph_service.pooling.transition import smoothed
 
 __all__ = ["Channel", "fit_channel"]
 
@@ -23,6 +25,8 @@ _ROUNDS = 12
 _SAMPLE = 6000
 """Labels that the share and the sharpness are fitted to; the transition is fitted to all."""
 _TINY = 1e-12
+_BLOCK = 8192
+"""Labels whose posterior is at hand at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +38,23 @@ class Channel:
         sharpness: exponent of the pooled opinion.
         opinion: float32 (m, c), the pooled opinion of each label's node, rows sum to 1.
         transition: float64 (c, c), the probability that a label states column's class where row's is true.
-        posterior: float32 (m, c), the opinion once the label itself is taken as evidence.
     """
 
     share: float
     sharpness: float
     opinion: Float32
     transition: Float64
-    posterior: Float32
+
+    def posteriors(self, columns: npt.NDArray[np.integer]) -> Iterator[tuple[slice, Float32]]:
+        """Yield which labels, and float32 (some, c), their opinions once they themselves are evidence.
+
+        Some thousand at a time, as these numbers are temporary, and many.
+
+        Args:
+            columns: int (m,), what each label states.
+        """
+        for block in _blocks(len(columns)):
+            yield block, _posterior(self.opinion[block], self.transition, columns[block])
 
 
 def fit_channel(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Channel:
@@ -64,15 +77,18 @@ def fit_channel(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Channel
         start = None
         for sharpness in _SHARPNESSES:
             opinion = _pool(opinions.beliefs[some], opinions.critic[some], share, sharpness)
-            start, likelihood = _maximise(
-                opinion, columns[some], start, rounds=_ROUNDS if start is None else 4
-            )
-            best = max(best, (likelihood, share, float(sharpness)))
+            start = _maximise(opinion, columns[some], start, rounds=_ROUNDS if start is None else 4)
+            best = max(best, (_likelihood(opinion, start, columns[some]), share, float(sharpness)))
     _, share, sharpness = best
     sharpness = max(sharpness, 1 + share / _MOST_SHARE / 2)
-    opinion = _pool(opinions.beliefs, opinions.critic, share, sharpness)
-    matrix, _ = _maximise(opinion, columns, None, _ROUNDS)
-    return Channel(share, sharpness, opinion, matrix, _posterior(opinion, matrix, columns))
+    opinion = np.empty_like(opinions.beliefs)
+    for block in _blocks(len(columns)):
+        opinion[block] = _pool(opinions.beliefs[block], opinions.critic[block], share, sharpness)
+    return Channel(share, sharpness, opinion, _maximise(opinion, columns, None, _ROUNDS))
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, count, _BLOCK))
 
 
 def _pool(beliefs: Float32, critic: Float32, share: float, sharpness: float) -> Float32:
@@ -82,13 +98,23 @@ def _pool(beliefs: Float32, critic: Float32, share: float, sharpness: float) -> 
 
 def _maximise(
     opinion: Float32, columns: npt.NDArray[np.integer], start: Float64 | None, rounds: int
-) -> tuple[Float64, float]:
-    """Return the transition matrix after some rounds of EM, and the labels' mean log-likelihood."""
-    matrix = transition(opinion[:0], columns[:0]) if start is None else start
+) -> Float64:
+    """Return the transition matrix after some rounds of EM."""
+    classes = opinion.shape[1]
+    matrix = smoothed(np.zeros((classes, classes))) if start is None else start
     for _ in range(rounds):
-        matrix = transition(_posterior(opinion, matrix, columns), columns)
+        stated = np.zeros((classes, classes))
+        for block in _blocks(len(columns)):
+            rows = _posterior(opinion[block], matrix, columns[block])
+            add_rows_at(stated, columns[block].astype(np.int64), rows, np.arange(len(rows)))
+        matrix = smoothed(stated)
+    return matrix
+
+
+def _likelihood(opinion: Float32, matrix: Float64, columns: npt.NDArray[np.integer]) -> float:
+    """Return the mean logarithm of what the matrix says of the labels."""
     likelihood = np.einsum("ij,ij->i", opinion, matrix.T[columns])
-    return matrix, float(np.log(np.maximum(likelihood, _TINY)).mean())
+    return float(np.log(np.maximum(likelihood, _TINY)).mean())
 
 
 def _posterior(opinion: Float32, matrix: Float64, columns: npt.NDArray[np.integer]) -> Float32:

@@ -118,10 +118,12 @@ def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer
     """Return what the labels teach a linear classifier to expect at `nodes`, as logarithms."""
     rows = labels.drawn(_TEACHERS)
     weights = np.ones(len(rows), np.float32)
-    # The lesson copies the features; those taken for it are let go of before it is learnt.
-    lesson = Lesson(features[labels.labelled[rows]], weights)
+    lesson = Lesson(features, weights, rows=labels.labelled[rows])
     coefficients = lesson.learn(labels.seeds[rows])
-    return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))
+    distinct, places = np.unique(nodes, return_inverse=True)
+    expected = np.maximum(log_posterior(features[distinct], coefficients), np.float32(np.log(_LEAST)))
+    found: Float32 = expected[places]
+    return found
 
 
 def _folds(numbers: npt.NDArray[np.integer], folds: int) -> npt.NDArray[np.uint32]:

@@ -79,24 +79,26 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
         return Judgement(wrong, doubted, rival, opinions.judged, told, (0.0, 0.0))
     stated = columns[rows]
     channel = fit_channel(opinions.of(rows), stated)
-    own = np.arange(len(rows)), stated
-    plain = 1 - channel.posterior[own].astype(np.float64)
+    plain = np.empty(len(rows))
+    for block, posterior in channel.posteriors(stated):
+        plain[block] = 1 - posterior[np.arange(len(posterior)), stated[block]].astype(np.float64)
     rate = _rate(channel, stated, float(plain.mean()))
     moved = _moved(plain, rate)
     wrong[rows] = moved
-    doubted[rows] = channel.opinion.argmax(axis=1) != stated
-    # The channel is ours alone; of many labels its arrays are large, so they are written over.
-    if channel.opinion.shape[1] > 1:
-        channel.opinion[own] = -1
-        rival[rows] = channel.opinion.argmax(axis=1)
     # Which classes are confused is told by the labels in which the channel sees errors, so those count more,
     # not the many that the constant moves a little.
     grown = np.minimum(plain * rate / max(float(plain.mean()), _EDGE), 1)
-    posterior = channel.posterior
-    posterior *= (grown / np.maximum(plain, 1e-12))[:, np.newaxis].astype(np.float32)
-    posterior[own] = 1 - grown
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    add_rows_at(told, stated.astype(np.int64), posterior, np.arange(len(rows)))
+    for block, posterior in channel.posteriors(stated):
+        mine = np.arange(len(posterior)), stated[block]
+        posterior *= (grown[block] / np.maximum(plain[block], 1e-12))[:, np.newaxis].astype(np.float32)
+        posterior[mine] = 1 - grown[block]
+        posterior /= posterior.sum(axis=1, keepdims=True)
+        add_rows_at(told, stated[block].astype(np.int64), posterior, mine[0])
+    doubted[rows] = channel.opinion.argmax(axis=1) != stated
+    # The channel is ours alone, and its opinions are large: they are written over.
+    if classes > 1:
+        channel.opinion[np.arange(len(rows)), stated] = -1
+        rival[rows] = channel.opinion.argmax(axis=1)
     return Judgement(wrong, doubted, rival, opinions.judged, told.T, (float(plain.mean()), rate))
 
 

@@ -36,19 +36,32 @@ _alone = threading.Lock()
 class Lesson:
     """Rows to learn from; what follows from them alone is reckoned once, whatever the targets."""
 
-    def __init__(self, features: Float32, weights: Float32, penalty: float = _PENALTY) -> None:
+    def __init__(
+        self,
+        features: Float32,
+        weights: Float32,
+        penalty: float = _PENALTY,
+        *,
+        rows: npt.NDArray[np.integer] | None = None,
+    ) -> None:
         """Take the rows; O(m p² + p³).
 
         Args:
-            features: float32 (m, p).
+            features: float32 (any, p).
+            rows: (m,), which of them; all if not given.
             weights: float32 (m,), at least 0 and not all 0.
             penalty: greater than 0.
         """
-        rows, self._count = -(-len(features) // HEIGHT) * HEIGHT, len(features)
+        self._count = len(weights)
+        whole = -(-self._count // HEIGHT) * HEIGHT
         total = float(weights.sum())
-        self._features = np.zeros((rows, features.shape[1]), np.float32)
-        self._features[: self._count] = features
-        self._shares = np.zeros(rows, np.float32)
+        self._features = np.zeros((whole, features.shape[1]), np.float32)
+        taken = self._features[: self._count]
+        if rows is None:
+            taken[:] = features
+        else:
+            features.take(rows, axis=0, out=taken, mode="clip")  # other modes make a copy first
+        self._shares = np.zeros(whole, np.float32)
         self._shares[: self._count] = weights / total
         ridge = np.full((features.shape[1] + 1, 1), penalty / total)
         ridge[-1] = _INTERCEPT_PENALTY

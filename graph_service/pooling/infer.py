@@ -117,7 +117,7 @@ class _Evidence:
         self._rows = np.concatenate([teachers, others])
         soft = _SOFT_LABELS / max(len(others), 1)
         weights = np.repeat(np.array([1, soft], np.float32), [len(teachers), len(others)])
-        self._lesson = Lesson(features[self._rows], weights)
+        self._lesson = Lesson(features, weights, rows=self._rows)
 
     def spread(self) -> Float32:
         """The scores that the labels spread."""

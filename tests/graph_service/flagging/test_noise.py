@@ -33,7 +33,8 @@ def test_the_transition_is_found(rate, pair):
     channel = fit_channel(opinions, stated)
     np.testing.assert_allclose(channel.transition, matrix, atol=0.08)
     np.testing.assert_allclose(channel.transition.sum(axis=1), 1)
-    np.testing.assert_allclose(channel.posterior.sum(axis=1), 1, atol=1e-5)
+    posteriors = np.concatenate([rows for _, rows in channel.posteriors(stated)])
+    np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=1e-5)
     found = transitions(judge(opinions, stated), 0.95)
     assert ((found.lower <= found.estimate) & (found.estimate <= found.upper)).all()
     np.testing.assert_allclose(found.estimate, matrix, atol=0.08)
@@ -41,7 +42,7 @@ def test_the_transition_is_found(rate, pair):
 
 @pytest.mark.parametrize("rate", [0.1, 0.3])
 def test_probabilities_are_calibrated(rate):
-    opinions, truth, stated, _ = made(2, n=8000, rate=rate)
+    opinions, truth, stated, _ = made(2, n=9000, rate=rate)
     judgement = judge(opinions, stated)
     wrong = truth != stated
     assert judgement.wrong.mean() == pytest.approx(wrong.mean(), abs=0.03)
