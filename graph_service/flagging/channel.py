@@ -17,6 +17,7 @@ __all__ = ["Channel", "fit_channel"]
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.integer]
 
 _SHARES = (0.0, 0.25, 0.5, 0.75)
 _MOST_SHARE = _SHARES[-1]
@@ -36,16 +37,30 @@ class Channel:
     Attributes:
         share: weight of the critic in the pooled opinion, 0 to 0.75.
         sharpness: exponent of the pooled opinion.
-        opinion: float32 (m, c), the pooled opinion of each label's node, rows sum to 1.
+        opinion: float32 (l, c), the pooled opinion of each labelled node, rows sum to 1.
+        places: int (m,), the place of each label's node.
         transition: float64 (c, c), the probability that a label states column's class where row's is true.
     """
 
     share: float
     sharpness: float
     opinion: Float32
+    places: Ints
     transition: Float64
 
-    def posteriors(self, columns: npt.NDArray[np.integer]) -> Iterator[tuple[slice, Float32]]:
+    def preferred(self) -> tuple[Ints, Float32]:
+        """Return the likeliest column of each label's node, int (m,), and its share, float32 (m,)."""
+        best = self.opinion.argmax(axis=1)
+        return best[self.places], self.opinion[np.arange(len(best)), best][self.places]
+
+    def rivals(self, columns: Ints) -> Iterator[tuple[slice, Ints]]:
+        """Yield which labels, and the likeliest column besides what they state, int (some,)."""
+        for block in _blocks(len(columns)):
+            rows = self.opinion[self.places[block]]
+            rows[np.arange(len(rows)), columns[block]] = -1
+            yield block, rows.argmax(axis=1)
+
+    def posteriors(self, columns: Ints) -> Iterator[tuple[slice, Float32]]:
         """Yield which labels, and float32 (some, c), their opinions once they themselves are evidence.
 
         Some thousand at a time, as these numbers are temporary, and many.
@@ -54,10 +69,10 @@ class Channel:
             columns: int (m,), what each label states.
         """
         for block in _blocks(len(columns)):
-            yield block, _posterior(self.opinion[block], self.transition, columns[block])
+            yield block, _posterior(self.opinion[self.places[block]], self.transition, columns[block])
 
 
-def fit_channel(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Channel:
+def fit_channel(opinions: Opinions, labels: Ints, columns: Ints) -> Channel:
     """Return the channel under which the labels are most likely.
 
     The label z of a node with pooled opinion q has the probability Σ_y q_y N[y, z], where q is proportional
@@ -68,23 +83,27 @@ def fit_channel(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Channel
     that, errors on samples that look like another class pass for doubt. O(52 · 6,000 c + 12 m c).
 
     Args:
-        opinions: of m ≥ 1 judged labels.
+        opinions: of the labels, or more.
+        labels: int (m,), which of them are fitted to, at least one; judged.
         columns: int (m,), what each label states, as a column of the opinions.
     """
+    places = opinions.places[labels]
     some = np.random.default_rng(0).permutation(len(columns))[:_SAMPLE]
+    beliefs, critic, stated = opinions.beliefs[places[some]], opinions.critic[places[some]], columns[some]
+    own = np.arange(len(some))
     best = -np.inf, _SHARES[0], 1.0
     for share in _SHARES:
         start = None
         for sharpness in _SHARPNESSES:
-            opinion = _pool(opinions.beliefs[some], opinions.critic[some], share, sharpness)
-            start = _maximise(opinion, columns[some], start, rounds=_ROUNDS if start is None else 4)
-            best = max(best, (_likelihood(opinion, start, columns[some]), share, float(sharpness)))
+            opinion = _pool(beliefs, critic, share, sharpness)
+            start = _maximise(opinion, own, stated, start, rounds=_ROUNDS if start is None else 4)
+            best = max(best, (_likelihood(opinion, start, stated), share, float(sharpness)))
     _, share, sharpness = best
     sharpness = max(sharpness, 1 + share / _MOST_SHARE / 2)
     opinion = np.empty_like(opinions.beliefs)
-    for block in _blocks(len(columns)):
+    for block in _blocks(len(opinion)):
         opinion[block] = _pool(opinions.beliefs[block], opinions.critic[block], share, sharpness)
-    return Channel(share, sharpness, opinion, _maximise(opinion, columns, None, _ROUNDS))
+    return Channel(share, sharpness, opinion, places, _maximise(opinion, places, columns, None, _ROUNDS))
 
 
 def _blocks(count: int) -> Iterator[slice]:
@@ -96,28 +115,26 @@ def _pool(beliefs: Float32, critic: Float32, share: float, sharpness: float) -> 
     return softmax(logits)
 
 
-def _maximise(
-    opinion: Float32, columns: npt.NDArray[np.integer], start: Float64 | None, rounds: int
-) -> Float64:
+def _maximise(opinion: Float32, places: Ints, columns: Ints, start: Float64 | None, rounds: int) -> Float64:
     """Return the transition matrix after some rounds of EM."""
     classes = opinion.shape[1]
     matrix = smoothed(np.zeros((classes, classes))) if start is None else start
     for _ in range(rounds):
         stated = np.zeros((classes, classes))
         for block in _blocks(len(columns)):
-            rows = _posterior(opinion[block], matrix, columns[block])
+            rows = _posterior(opinion[places[block]], matrix, columns[block])
             add_rows_at(stated, columns[block].astype(np.int64), rows, np.arange(len(rows)))
         matrix = smoothed(stated)
     return matrix
 
 
-def _likelihood(opinion: Float32, matrix: Float64, columns: npt.NDArray[np.integer]) -> float:
+def _likelihood(opinion: Float32, matrix: Float64, columns: Ints) -> float:
     """Return the mean logarithm of what the matrix says of the labels."""
     likelihood = np.einsum("ij,ij->i", opinion, matrix.T[columns])
     return float(np.log(np.maximum(likelihood, _TINY)).mean())
 
 
-def _posterior(opinion: Float32, matrix: Float64, columns: npt.NDArray[np.integer]) -> Float32:
+def _posterior(opinion: Float32, matrix: Float64, columns: Ints) -> Float32:
     rows = opinion * matrix.T.astype(np.float32)[columns]
     rows /= np.maximum(rows.sum(axis=1, keepdims=True), np.float32(_TINY))
     posterior: Float32 = rows

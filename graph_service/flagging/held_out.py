@@ -30,25 +30,21 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Opinions:
-    """Two held-out opinions of the node of each of m labels, over the c classes that some label states.
+    """Two held-out opinions of each of l labelled nodes, over the c classes that some of m labels states.
 
     Attributes:
-        beliefs: float32 (m, c), logarithms of what the dataset's method believes without the node's fold.
-        critic: float32 (m, c), logarithms of the class that a linear classifier of the vectors expects the
+        beliefs: float32 (l, c), logarithms of what the dataset's method believes without the node's fold.
+        critic: float32 (l, c), logarithms of the class that a linear classifier of the vectors expects a
             label to state, taught by the labels of the other folds alone.
+        places: int32 (m,), the place of each label's node.
         judged: bool (m,), whether the others can judge the label: they reach the node, and one of them
             states the label's class (else they could only contradict it).
     """
 
     beliefs: Float32
     critic: Float32
+    places: npt.NDArray[np.int32]
     judged: Bools
-
-    def of(self, labels: npt.NDArray[np.integer]) -> Opinions:
-        """Return those of some labels, which rise; of all labels these, without a copy."""
-        if len(labels) == len(self.judged):
-            return self
-        return Opinions(self.beliefs[labels], self.critic[labels], self.judged[labels])
 
 
 def held_out(
@@ -68,30 +64,31 @@ def held_out(
         believe: given the labels of the other folds, returns the classes that it knows (k,) and float32
             (n, k), rows that sum to 1, or to 0 where unreached.
     """
-    shape = len(labels), len(labels.seen)
-    opinions = Opinions(
-        np.full(shape, np.log(_LEAST), np.float32), np.zeros(shape, np.float32), np.zeros(shape[0], np.bool_)
-    )
-    fold_of = _folds(numbers[labels.nodes], _FOLDS)
+    labelled, inverse = np.unique(labels.nodes, return_inverse=True)
+    shape, places = (len(labelled), len(labels.seen)), inverse.astype(np.int32)
+    beliefs, critic = np.full(shape, np.log(_LEAST), np.float32), np.zeros(shape, np.float32)
+    judged = np.zeros(len(labels), np.bool_)
+    fold_of = _folds(numbers[labelled], _FOLDS)
     for fold in np.unique(fold_of):
         inside = fold_of == fold
         if inside.all():
             continue
+        own = inside[places]
         others = Statements(
-            labels.nodes[~inside], labels.classes[~inside], labels.verified[~inside], labels.class_count
+            labels.nodes[~own], labels.classes[~own], labels.verified[~own], labels.class_count
         )
-        nodes = labels.nodes[inside]
+        nodes = labelled[inside]
         classes, rows = believe(others)
         heard = np.zeros((len(nodes), shape[1]), np.float32)
         heard[:, np.searchsorted(labels.seen, classes)] = rows[nodes]
-        opinions.beliefs[inside] = np.log(np.maximum(heard, _LEAST))
-        opinions.critic[np.ix_(inside, np.searchsorted(labels.seen, others.seen))] = _critic(
-            others, features, nodes
-        )
+        beliefs[inside] = np.log(np.maximum(heard, _LEAST))
+        critic[np.ix_(inside, np.searchsorted(labels.seen, others.seen))] = _critic(others, features, nodes)
         unheard = np.setdiff1d(labels.seen, others.seen)
-        opinions.critic[np.ix_(inside, np.searchsorted(labels.seen, unheard))] = np.log(_LEAST)
-        opinions.judged[inside] = heard.any(axis=1) & np.isin(labels.classes[inside], others.seen)
-    return opinions
+        critic[np.ix_(inside, np.searchsorted(labels.seen, unheard))] = np.log(_LEAST)
+        reached = np.zeros(len(labelled), np.bool_)
+        reached[inside] = heard.any(axis=1)
+        judged[own] = reached[places[own]] & np.isin(labels.classes[own], others.seen)
+    return Opinions(beliefs, critic, places, judged)
 
 
 def propagated(adj: Adjacency, labels: Statements, steps: int) -> tuple[npt.NDArray[np.integer], Float32]:
@@ -120,10 +117,7 @@ def _critic(labels: Statements, features: Float32, nodes: npt.NDArray[np.integer
     weights = np.ones(len(rows), np.float32)
     lesson = Lesson(features, weights, rows=labels.labelled[rows])
     coefficients = lesson.learn(labels.seeds[rows])
-    distinct, places = np.unique(nodes, return_inverse=True)
-    expected = np.maximum(log_posterior(features[distinct], coefficients), np.float32(np.log(_LEAST)))
-    found: Float32 = expected[places]
-    return found
+    return np.maximum(log_posterior(features[nodes], coefficients), np.float32(np.log(_LEAST)))
 
 
 def _folds(numbers: npt.NDArray[np.integer], folds: int) -> npt.NDArray[np.uint32]:

@@ -78,7 +78,7 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
     if not len(rows):
         return Judgement(wrong, doubted, rival, opinions.judged, told, (0.0, 0.0))
     stated = columns[rows]
-    channel = fit_channel(opinions.of(rows), stated)
+    channel = fit_channel(opinions, rows, stated)
     plain = np.empty(len(rows))
     for block, posterior in channel.posteriors(stated):
         plain[block] = 1 - posterior[np.arange(len(posterior)), stated[block]].astype(np.float64)
@@ -94,11 +94,9 @@ def judge(opinions: Opinions, columns: npt.NDArray[np.integer]) -> Judgement:
         posterior[mine] = 1 - grown[block]
         posterior /= posterior.sum(axis=1, keepdims=True)
         add_rows_at(told, stated[block].astype(np.int64), posterior, mine[0])
-    doubted[rows] = channel.opinion.argmax(axis=1) != stated
-    # The channel is ours alone, and its opinions are large: they are written over.
-    if classes > 1:
-        channel.opinion[np.arange(len(rows)), stated] = -1
-        rival[rows] = channel.opinion.argmax(axis=1)
+    doubted[rows] = channel.preferred()[0] != stated
+    for block, others in channel.rivals(stated) if classes > 1 else ():
+        rival[rows[block]] = others
     return Judgement(wrong, doubted, rival, opinions.judged, told.T, (float(plain.mean()), rate))
 
 
@@ -180,11 +178,13 @@ def _informative(wrong: Float64) -> float:
 def _rate(channel: Channel, stated: npt.NDArray[np.integer], plain: float) -> float:
     """Return the noise rate: the channel's where labels are few, else mostly `_growing_rate`'s."""
     trust = _MOST_TRUST * min(channel.share / _ENOUGH_SHARE, 1.0)
-    rate = (1 - trust) * plain + trust * _growing_rate(channel.opinion, stated)
+    rate = (1 - trust) * plain + trust * _growing_rate(*channel.preferred(), stated)
     return float(np.clip(rate, _EDGE, 1 - _EDGE))
 
 
-def _growing_rate(opinion: Float32, stated: npt.NDArray[np.integer]) -> float:
+def _growing_rate(
+    preferred: npt.NDArray[np.integer], confidence: Float32, stated: npt.NDArray[np.integer]
+) -> float:
     """Return the noise rate when noise may grow with doubt.
 
     Among the clearest samples of each class opinions are right, so disagreement with them is noise. Of
@@ -193,17 +193,15 @@ def _growing_rate(opinion: Float32, stated: npt.NDArray[np.integer]) -> float:
     growing among the other half, and the rate is taken to be a + (a - b). The difference is shrunk as
     far as it may be chance (positive-part James-Stein).
     """
-    preferred = opinion.argmax(axis=1)
-    confidence = opinion[np.arange(len(opinion)), preferred]
     disagree, shares = preferred != stated, np.zeros(2)
     for column in np.unique(preferred):
         rows = np.flatnonzero(preferred == column)
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
         for i, part in enumerate((_CLEAR, _CLEAREST)):
             shares[i] += len(rows) * disagree[rows[: max(1, round(part * len(rows)))]].mean()
-    half, eighth = shares / len(opinion)
+    half, eighth = shares / len(preferred)
     growth = max(half - eighth, 0.0)
-    variance = half * (1 - half) * (1 / _CLEAREST - 1 / _CLEAR) / len(opinion)
+    variance = half * (1 - half) * (1 / _CLEAREST - 1 / _CLEAR) / len(preferred)
     return float(half + max(growth**2 - variance, 0) / max(growth, _EDGE))
 
 

@@ -23,14 +23,14 @@ def made(seed, n=4000, classes=4, rate=0.2, pair=False, spread=2.5):
     stated = (matrix[truth].cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
     logs = np.log(beliefs).astype(np.float32)
     ignorant = np.log(rng.dirichlet(np.ones(classes), n) + 1e-6).astype(np.float32)
-    return Opinions(logs, ignorant, np.ones(n, bool)), truth, stated, matrix
+    return Opinions(logs, ignorant, np.arange(n, dtype=np.int32), np.ones(n, bool)), truth, stated, matrix
 
 
 @pytest.mark.parametrize("pair", [False, True])
 @pytest.mark.parametrize("rate", [0.05, 0.2, 0.4])
 def test_the_transition_is_found(rate, pair):
     opinions, _, stated, matrix = made(1, rate=rate, pair=pair)
-    channel = fit_channel(opinions, stated)
+    channel = fit_channel(opinions, opinions.places, stated)
     np.testing.assert_allclose(channel.transition, matrix, atol=0.08)
     np.testing.assert_allclose(channel.transition.sum(axis=1), 1)
     posteriors = np.concatenate([rows for _, rows in channel.posteriors(stated)])
@@ -56,9 +56,9 @@ def test_probabilities_are_calibrated(rate):
 
 def test_an_informative_critic_is_heard_and_an_ignorant_one_not():
     opinions, _, stated, _ = made(3)
-    assert fit_channel(opinions, stated).share == 0
-    swapped = Opinions(opinions.critic, opinions.beliefs, opinions.judged)
-    assert fit_channel(swapped, stated).share == 0.75
+    assert fit_channel(opinions, opinions.places, stated).share == 0
+    swapped = Opinions(opinions.critic, opinions.beliefs, opinions.places, opinions.judged)
+    assert fit_channel(swapped, swapped.places, stated).share == 0.75
 
 
 def test_noise_that_grows_with_doubt_is_not_taken_for_doubt():
@@ -68,7 +68,7 @@ def test_noise_that_grows_with_doubt_is_not_taken_for_doubt():
     # The label is drawn from the belief itself on half the samples, as by someone who sees what it sees.
     seen = (beliefs.cumsum(axis=1) > rng.random((len(beliefs), 1))).argmax(axis=1)
     stated = np.where(rng.random(len(truth)) < 0.5, seen, truth)
-    both = Opinions(opinions.beliefs, opinions.beliefs, opinions.judged)
+    both = Opinions(opinions.beliefs, opinions.beliefs, opinions.places, opinions.judged)
     judgement, wrong = judge(both, stated), (stated != truth).mean()
     rate = noise_rate(judgement, 0.95)
     assert rate.lower <= wrong <= rate.upper
@@ -106,7 +106,7 @@ def test_annotators_are_told_apart_and_shrunk():
 def test_any_labels_are_judged(seed, n, classes):
     rng = np.random.default_rng(seed)
     logs = np.log(rng.dirichlet(np.ones(classes), (2, n)) + 1e-6).astype(np.float32)
-    opinions = Opinions(logs[0], logs[1], rng.random(n) < 0.8)
+    opinions = Opinions(*logs, rng.integers(0, n, n).astype(np.int32), rng.random(n) < 0.8)
     stated = rng.integers(0, classes, n)
     judgement = judge(opinions, stated)
     assert ((judgement.wrong >= 0) & (judgement.wrong <= 1)).all()
