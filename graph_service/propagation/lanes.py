@@ -41,6 +41,8 @@ cgutils: Any = untyped_cgutils
 
 _LINE = 64
 """Bytes of a cache line."""
+_HUGE = 2 << 20
+"""Bytes of a huge page, of which numpy lets arrays of 4 MiB or more consist where they cover one."""
 
 
 def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
@@ -52,8 +54,10 @@ def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
     unit = SIZES[-1] if columns <= SIZES[1] else SIZES[-2]
     width = -(-max(columns, 1) // unit) * unit
     size = rows * width * 4
-    raw = np.zeros(size + _LINE, np.uint8)
-    start = -raw.ctypes.data % _LINE
+    # The first touch of a page takes as long as a hundred rows; so large arrays are of huge pages.
+    page = _HUGE if size >= 2 * _HUGE else _LINE
+    raw = np.zeros(-(-size // page) * page + page, np.uint8)
+    start = -raw.ctypes.data % page
     return raw[start : start + size].view(np.float32).reshape(rows, width)
 
 

@@ -6,6 +6,7 @@ Ways to carry one graph's labels over it by eq. 3, 20 steps, 1% of the nodes lab
 directed graph as printed:
 
 ours           as the service does it: rows in its own order, all cores; of many classes the 8 heaviest a row
+ours, again    the same straight afterwards: memory, caches and threads are at hand
 ours, kept     the same with every step's state kept, so that the next labels cost less
 after +1 ...   the kept one brought up to date after so many new labels
 scipy, data    Z ← P Z with P a scipy CSR matrix in float32, rows as the samples came
@@ -190,6 +191,7 @@ def directed(it: Problem, rounds: int, speed: float) -> None:
     kept = ours.run(kept=STEPS + 1)
     ways = {
         "ours": Way(ours.run),
+        "ours, again": Way(ours.run),
         "ours, kept": Way(lambda: ours.run(kept=STEPS + 1)),
         **{f"after +{new}": ours.after(kept, new) for new in (1, 10, 100)},
         "scipy, data": Way(scipy_steps(it, as_came.adj, np.float32)),
