@@ -127,14 +127,13 @@ def noise(snapshot: Snapshot, level: float, *, by_class: bool) -> Noise:
     if not judgement.judged.any():
         message = "no label can be judged: that takes two labels of one class on different samples, at least"
         raise FailedPrecondition("NOTHING_TO_PROPAGATE", message)
-    statements = snapshot.statements
     codes, groups, counts = np.unique(labels.annotators(), return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     rates = by_group(judgement, groups, len(codes), level)
     transition = None
     if by_class:
         inside = transitions(judgement, level)
-        transition = _spread_out(inside, statements.seen, len(snapshot.classes))
+        transition = _spread_out(inside, snapshot.seen(), len(snapshot.classes))
     return Noise(
         revision=snapshot.revision,
         rate=noise_rate(judgement, level),
@@ -168,7 +167,7 @@ def _label_flag(snapshot: Snapshot, kind: FlagKind, label: int, suspicion: float
         class_name=snapshot.classes[class_index],
         trust=trust,
         suspicion=suspicion,
-        suggested_class=snapshot.classes[snapshot.statements.seen[rival]] if rival >= 0 else "",
+        suggested_class=snapshot.classes[snapshot.seen()[rival]] if rival >= 0 else "",
         evidence=against(snapshot, int(view.sample_nodes[sample]), class_index, count),
     )
 
@@ -211,10 +210,9 @@ def _contradictors(snapshot: Snapshot, node: int, label: int, count: int) -> lis
     others = [(node, 1.0), *zip(second[mine].tolist(), cosines[mine].tolist(), strict=True)]
     found = []
     for other, cosine in others:
-        for i in np.flatnonzero(snapshot.statements.nodes == other).tolist():
-            if labels.classes[i] != label:
-                sample = view.ids[view.index_of_row[labels.row(i)]]
-                found.append((sample, snapshot.classes[labels.classes[i]], cosine))
+        for sample in np.flatnonzero(view.sample_nodes == other).tolist():
+            stated = labels.classes[labels.places_of(int(view.rows[sample]))]
+            found += [(view.ids[sample], snapshot.classes[i], cosine) for i in stated if i != label]
     return [Evidence(sample, 1 / len(found), name, cosine) for sample, name, cosine in found[:count]]
 
 

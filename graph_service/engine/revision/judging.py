@@ -18,7 +18,6 @@ from graph_service.engine.revision.view import GraphView
 from graph_service.engine.state.labels import LabelColumns
 from graph_service.flagging.held_out import Believe, held_out
 from graph_service.flagging.noise import Judgement, judge
-from graph_service.pooling.statements import Statements
 
 __all__ = ["Judging"]
 
@@ -29,16 +28,14 @@ class Judging:
     Args:
         view: the samples and the graph.
         labels: the labels.
-        statements: the same by node.
+        class_count: classes there are.
         believe: what the dataset's method believes from some of them alone, as `held_out` wants it.
     """
 
-    def __init__(
-        self, view: GraphView, labels: LabelColumns, statements: Statements, believe: Believe
-    ) -> None:
+    def __init__(self, view: GraphView, labels: LabelColumns, class_count: int, believe: Believe) -> None:
         self._view = view
         self._labels = labels
-        self._statements = statements
+        self._class_count = class_count
         self._believe = believe
 
     def ranking(self, kind: FlagKind) -> Ranking:
@@ -54,7 +51,7 @@ class Judging:
     @Once
     def judgement(self) -> Judgement:
         """What is thought of each label."""
-        labels = self._statements
+        labels = self._view.statements(self._labels, self._class_count)
         features = self._view.features() if len(labels) else np.zeros((0, 1), np.float32)
         numbers: npt.NDArray[np.int32] = self._view.node_samples
         return judge(held_out(labels, numbers, features, self._believe), labels.columns)
@@ -65,8 +62,8 @@ class Judging:
 
     @Once
     def _contradicting(self) -> Ranking:
-        nodes = self._statements.nodes
-        return contradicting(self._view, self._labels.classes, nodes, self.judgement())
+        stated = self._view.statements(self._labels, self._class_count)
+        return contradicting(self._view, stated, self.judgement())
 
     @Once
     def _repeats(self) -> Ranking:

@@ -12,6 +12,7 @@ from graph_service.engine.revision.view import GraphView
 from graph_service.flagging.cut import best_f1
 from graph_service.flagging.kinds import contradictions, stands_out
 from graph_service.flagging.noise import Judgement
+from graph_service.pooling.statements import Statements
 
 __all__ = ["FlagKind", "Ranking", "contradicting", "outliers", "repeats", "wrong_labels"]
 
@@ -61,14 +62,9 @@ def wrong_labels(judgement: Judgement) -> Ranking:
     return replace(ranking, flagged=np.flatnonzero(judgement.doubted[before]))
 
 
-def contradicting(
-    view: GraphView,
-    classes: npt.NDArray[np.integer],
-    nodes: npt.NDArray[np.integer],
-    judgement: Judgement,
-) -> Ranking:
+def contradicting(view: GraphView, stated: Statements, judgement: Judgement) -> Ranking:
     """Rank the labels that others of exact or near duplicates contradict; all are flagged."""
-    found = contradictions(nodes, classes, view.near_pairs()[:2], len(view.node_samples))
+    found = contradictions(stated.nodes, stated.classes, view.near_pairs()[:2], len(view.node_samples))
     return _ranked(np.flatnonzero(found), judgement.wrong)
 
 

@@ -18,7 +18,7 @@ from graph_service.engine.revision.once import Cell, Once, Value, twin
 from graph_service.engine.revision.view import GraphView
 from graph_service.engine.state.labels import LabelColumns
 from graph_service.engine.state.tables import Tables
-from graph_service.events import Method, Propagation, Trust
+from graph_service.events import Method, Propagation
 from graph_service.flagging.held_out import propagated
 from graph_service.pooling.infer import Pooled, infer
 from graph_service.pooling.statements import Statements
@@ -96,7 +96,6 @@ class Snapshot:
         staged: which samples have a staged vector: bool (samples,), or None where no vectors wait.
         running: the propagation that it shares with other revisions; None where it stands alone.
         version: the tables' `version`.
-        statements: the labels by node.
         judging: what is thought of them.
         answers: what was asked of it (see `Foresight`).
     """
@@ -121,9 +120,7 @@ class Snapshot:
         self.running = running
         self.answers: dict[Any, Cell[Any]] = {}
         self.version = version
-        nodes: Int32 = view.sample_nodes[view.index_of_row[labels.rows()]]
-        self.statements = Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, len(classes))
-        self.judging = Judging(view, labels, self.statements, partial(_believed, view, propagation))
+        self.judging = Judging(view, labels, len(classes), partial(_believed, view, propagation))
 
     def derive(self, what: Derived) -> None:
         """Make this, where it is not made yet."""
@@ -146,6 +143,11 @@ class Snapshot:
         return Snapshot(self.revision, self.propagation, self.classes, self.view, self.labels.among(kept))
 
     @property
+    def statements(self) -> Statements:
+        """The labels by node, made anew each time: revisions are held for longer than they are used; O(m)."""
+        return self.view.statements(self.labels, len(self.classes))
+
+    @property
     def adjacency(self) -> Adjacency:
         """The adjacency under this revision's settings."""
         return self.view.adjacency(self.propagation)
@@ -153,23 +155,28 @@ class Snapshot:
     @Once
     def clamped(self) -> Bools:
         """Nodes with a verified label, which keep their row: bool (nodes,)."""
-        clamped = np.zeros(len(self.view.node_samples), np.bool_)
-        clamped[self.statements.nodes[self.statements.verified]] = True
+        clamped, stated = np.zeros(len(self.view.node_samples), np.bool_), self.statements
+        clamped[stated.nodes[stated.verified]] = True
         return clamped
+
+    @Once
+    def seen(self) -> npt.NDArray[np.int64]:
+        """The classes that some label states, int64 (c,), rising."""
+        return self.statements.seen
 
     @Once
     def beliefs(self) -> Beliefs:
         """What the labels say of every node."""
         started = time.perf_counter()
-        if self.propagation.method is not Method.POOLED and len(self.statements):
+        if self.propagation.method is not Method.POOLED and len(self.labels):
             known = self._printed()
             columns = known.rows, known.classes, known.confidences
             return Beliefs(*columns, time.perf_counter() - started, None, known.narrowness)
         if self.running:
             self.running.forget()
-        seen, pooled = self.statements.seen, None
+        seen, pooled = self.seen(), None
         rows: Float32 = np.zeros((len(self.view.node_samples), 0), np.float32)
-        if len(self.statements):
+        if len(self.labels):
             pooled = _pooled(self.view, self.propagation, self.statements)
             rows = pooled.beliefs
         places, confidences = decide(rows)

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from graph_service.auditing.order import audit_order
 from graph_service.engine.revision.once import Cell, Once
+from graph_service.engine.state.labels import LabelColumns
 from graph_service.engine.state.tables import Tables
-from graph_service.events import Method, Propagation
+from graph_service.events import Method, Propagation, Trust
 from graph_service.flagging.kinds import near_pairs, outlyingness
 from graph_service.index.exact import ExactIndex
 from graph_service.linear.basis import Basis, fit_basis
+from graph_service.pooling.statements import Statements
 from graph_service.propagation.adjacency import Adjacency, adjacency, typical_temperature
 from graph_service.propagation.order import breadth_first, renumbered
 from graph_service.suggestion.ground import Ground
@@ -90,6 +92,11 @@ class GraphView:
         """Return the samples in these rows of the tables, int64; those not of this view are left out."""
         found = self.index_of_row[rows[rows < len(self.index_of_row)]]
         return found[found >= 0]
+
+    def statements(self, labels: LabelColumns, class_count: int) -> Statements:
+        """Return the labels by node; O(m)."""
+        nodes: Int32 = self.sample_nodes[self.index_of_row[labels.rows()]]
+        return Statements(nodes, labels.classes, labels.trusts == Trust.VERIFIED, class_count)
 
     def nodes_at(self, slots: Int32) -> Int32:
         """Return the nodes in these slots, of any shape; -1 for -1."""

@@ -12,7 +12,7 @@ from graph_service.events import Trust
 
 __all__ = ["LabelColumns", "LabelTable"]
 
-Column = TypeVar("Column", npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int8])
+Column = TypeVar("Column", npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int8])
 _Label = tuple[int, Trust]
 
 _CODE_BITS = 32
@@ -30,13 +30,13 @@ class LabelColumns:
 
     Attributes:
         keys: int64 (m,), rising: the sample's row in the tables and the annotator's number, in one.
-        classes: int32 (m,), class index.
+        classes: int16 (m,), class index; `Limits.max_classes` is less than its range.
         trusts: int8 (m,), values of `Trust`.
         annotator_names: names by number.
     """
 
     keys: npt.NDArray[np.int64]
-    classes: npt.NDArray[np.int32]
+    classes: npt.NDArray[np.int16]
     trusts: npt.NDArray[np.int8]
     annotator_names: tuple[str, ...]
 
@@ -77,7 +77,7 @@ class LabelColumns:
 
 
 class LabelTable:
-    """At most one label a sample and annotator: 13 bytes each, and up to 400 where it changed of late.
+    """At most one label a sample and annotator: 11 bytes each, and up to 400 where it changed of late.
 
     Of every label the key is its row and its annotator's code in one number. Changes wait beside the arrays
     until these are asked for, or the changes are many. One thread at a time changes labels or asks for
@@ -86,7 +86,7 @@ class LabelTable:
 
     def __init__(self) -> None:
         nothing = np.zeros(0, np.int64)
-        self._settled = LabelColumns(nothing, nothing.astype(np.int32), nothing.astype(np.int8), ())
+        self._settled = LabelColumns(nothing, nothing.astype(np.int16), nothing.astype(np.int8), ())
         # What is not in the arrays yet: row → annotator code → class index and trust, None where it is gone.
         self._changed: dict[int, dict[int, _Label | None]] = {}
         self._change_count = 0
