@@ -13,9 +13,10 @@ _TURN = 0.0005
 while the answers to the next questions are made."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and M_ARENA_MAX in glibc's malloc.h."""
-_LARGE = 4 << 20
+_LARGE = 256 << 10
 """Bytes of an array that gets pages of its own, which go back when it does. glibc's own limit rises to 32 MB
-as it sees such arrays; then what judging the labels takes for a second is the heap's for ever."""
+as it sees such arrays; then what judging the labels takes for a second is the heap's for ever, in holes that
+grow with the labels. As measured, clicks are no slower for it."""
 _SPARE = 64 << 20
 """Free bytes at the heap's end that are kept; few would be given back and asked for again at each click."""
 
