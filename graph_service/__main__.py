@@ -8,24 +8,19 @@ import logging
 import os
 import signal
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from graph_service import kernels
 from graph_service.engine.engine import Engine
 from graph_service.engine.requests.limits import Limits
-from graph_service.linear import warm_up as linear
 from graph_service.log.embedded import EmbeddedServer, EmbeddedServerError
 from graph_service.log.redis_store import RedisStore
 from graph_service.log.settings import UnsuitableServer
-from graph_service.neighbours import warm_up as neighbours
-from graph_service.pooling import warm_up as pooling
 from graph_service.process import settle, tune
-from graph_service.propagation import warm_up as propagation
 from graph_service.rpc.servicer import SERVICE_NAME, GraphServicer
-from graph_service.suggestion import warm_up as suggestion
 from vicinal.graph.v1 import graph_pb2_grpc
 from vicinal.wire.errors import ServiceError
 from vicinal.wire.serving import Server, ServerOptions, serve
@@ -108,15 +103,6 @@ def _store(arguments: argparse.Namespace, held: ExitStack) -> RedisStore:
     return store
 
 
-def _warm_up() -> None:
-    """Compile every kernel, or load it from the disk's cache, and say what takes so long."""
-    _logger.info("loading kernels; the first start on a machine compiles them, about half a minute")
-    start = time.perf_counter()
-    for kernels in (neighbours, propagation, linear, pooling, suggestion):
-        kernels.warm_up()
-    _logger.info("kernels are ready after %.1f s", time.perf_counter() - start)
-
-
 async def _watch(engine: Engine, server: Server) -> None:
     """Say NOT_SERVING while writes cannot be acknowledged."""
     before: str | None = None
@@ -160,7 +146,7 @@ async def _serve(arguments: argparse.Namespace, store: RedisStore) -> None:
     async def on_start() -> None:
         nonlocal watch
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(opening, _warm_up)
+        await loop.run_in_executor(opening, kernels.load)
         settle()  # before there are datasets, which the collector has to free once they are deleted
         await loop.run_in_executor(opening, engine.open)
         watch = asyncio.create_task(_watch(engine, server))

