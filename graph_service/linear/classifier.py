@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from graph_service.linear.blocks import HEIGHT
 from graph_service.linear.kernel import gradients, products
 from graph_service.linear.panels import Panels
-from graph_service.propagation.lanes import lane_rows
+from graph_service.propagation.lanes import aligned, lane_rows
 
 __all__ = ["Lesson", "log_posterior", "logits"]
 
@@ -55,7 +55,7 @@ class Lesson:
         self._count = len(weights)
         whole = -(-self._count // HEIGHT) * HEIGHT
         total = float(weights.sum())
-        self._features = np.zeros((whole, features.shape[1]), np.float32)
+        self._features = aligned(whole, features.shape[1])
         taken = self._features[: self._count]
         if rows is None:
             taken[:] = features
@@ -105,10 +105,13 @@ class Lesson:
         bound: Float64 = np.diag(self._ridge[:, 0])
         # In float64: sums of many equal numbers would all be rounded the same way. Some rows at a time, as
         # all of them would be twice what the features are.
+        room = np.empty((min(_BLOCK, len(self._shares)), len(bound)))
         for start in range(0, len(self._shares), _BLOCK):
             block = slice(start, start + _BLOCK)
             roots = np.sqrt(self._shares[block], dtype=np.float64)[:, np.newaxis]
-            rows = np.concatenate([roots * self._features[block], roots], axis=1)
+            rows = room[: len(roots)]
+            np.multiply(self._features[block], roots, out=rows[:, :-1])
+            rows[:, -1:] = roots
             bound += rows.T @ rows / 2
         # Rounding must not make it indefinite, whatever the scale; a bound may be too large by a little.
         bound.flat[:: len(bound) + 1] += np.finfo(np.float32).eps * np.trace(bound)

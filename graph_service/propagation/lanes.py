@@ -23,6 +23,7 @@ __all__ = [
     "add_rows",
     "add_scaled",
     "address_of",
+    "aligned",
     "apart",
     "compiled",
     "fused",
@@ -52,13 +53,19 @@ def lane_rows(rows: int, columns: int) -> npt.NDArray[np.float32]:
     the width is a multiple of 32, as a longer row costs less than another pass over the neighbours.
     """
     unit = SIZES[-1] if columns <= SIZES[1] else SIZES[-2]
-    width = -(-max(columns, 1) // unit) * unit
-    size = rows * width * 4
-    # The first touch of a page takes as long as a hundred rows; so large arrays are of huge pages.
-    page = _HUGE if size >= 2 * _HUGE else _LINE
-    raw = np.zeros(-(-size // page) * page + page, np.uint8)
+    return aligned(rows, -(-max(columns, 1) // unit) * unit)
+
+
+def aligned(rows: int, columns: int) -> npt.NDArray[np.float32]:
+    """Return float32 zeros, (rows, columns), that begin a cache line; of 2 MiB or more, a huge page.
+
+    The first touch of a page takes as long as a hundred rows, and large arrays are new memory each time.
+    """
+    size = rows * columns * 4
+    page = _HUGE if size >= _HUGE else _LINE
+    raw = np.zeros(max(-(-size // page) * page + page, 2 * page), np.uint8)
     start = -raw.ctypes.data % page
-    return raw[start : start + size].view(np.float32).reshape(rows, width)
+    return raw[start : start + size].view(np.float32).reshape(rows, columns)
 
 
 class Vector(types.Type):

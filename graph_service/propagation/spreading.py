@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from graph_service.propagation.adjacency import Adjacency
 from graph_service.propagation.chebyshev import relaxation, semi_iterate
-from graph_service.propagation.lanes import lane_rows
+from graph_service.propagation.lanes import aligned, lane_rows
 
 __all__ = ["ALPHA", "spread"]
 
@@ -47,7 +47,7 @@ def spread(adj: Adjacency, seeds: Float32, labelled: npt.NDArray[np.integer]) ->
     finite = np.isfinite(log_degrees)
     top = log_degrees[finite].min(initial=np.inf) if finite.any() else 0.0
     factors = np.where(finite, np.exp((top - np.where(finite, log_degrees, top)) / 2), 0)
-    found = np.empty((len(adj), seeds.shape[1]), np.float32)
+    found = aligned(len(adj), seeds.shape[1])
     for start in range(0, seeds.shape[1], _CLASSES):
         columns = slice(start, start + _CLASSES)
         stating = seeds[:, columns].any(axis=1)
